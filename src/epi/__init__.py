@@ -34,7 +34,7 @@ _ROOMS = (
     "workspace",
 )
 
-__all__ = ["__version__", *_FACES, *_ROOMS]  # noqa: PLE0604
+__all__ = ["__version__", *_FACES, *_ROOMS]
 
 
 def __getattr__(name: str) -> Any:

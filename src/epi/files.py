@@ -45,7 +45,7 @@ def storage_faults(path: Path) -> Iterator[None]:
             raise StorageError(
                 f"the disk is full: {path.name} could not be written",
                 "room for the file",
-                f"free space under {path.parent}, then run the same command again; nothing half-written is left",
+                f"free space under {path.parent}, then run the command again (nothing half-written is left)",
             ) from error
         if error.errno in {errno.EACCES, errno.EROFS, errno.EPERM}:
             raise StorageError(
@@ -115,7 +115,7 @@ def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
 
 
 def dump_json(value: Any) -> str:
-    """Write a value as canonical JSON: keys in order, no NaN, a final newline.
+    r"""Write a value as canonical JSON: keys in order, no NaN, a final newline.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def dump_json(value: Any) -> str:
 
     Examples
     --------
-    >>> dump_json({"b": 1, "a": "é"}) == '{\\n  "a": "é",\\n  "b": 1\\n}\\n'
+    >>> dump_json({"b": 1, "a": "é"}) == '{\n  "a": "é",\n  "b": 1\n}\n'
     True
     """
     return json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True, allow_nan=False) + "\n"

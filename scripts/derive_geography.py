@@ -1,0 +1,288 @@
+"""Derive the geography that travels inside the package from the open data folder.
+
+Usage: python scripts/derive_geography.py [--data FOLDER] [--out FOLDER]
+
+FOLDER defaults to the environment's EPI_OPEN_DATA, then to ``../shared/data`` beside the project.
+The same input gives the same bytes (with the same pyarrow). Sources and licences are written in
+``src/epi/geography/data/SOURCES.md``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pyproj
+import shapely
+
+from epi.files import atomic_path
+
+ROOT = Path(__file__).resolve().parents[1]
+GRID_M = 20
+ZONES = {"bassin_de_vie": "bv2022", "urban_unit": "uu2020", "catchment_area": "aav2020"}
+KINDS = {
+    "30": "deletion",
+    "31": "merger",
+    "32": "merger",
+    "33": "merger",
+    "34": "merger",
+    "41": "code change",
+    "50": "code change",
+}
+
+
+def read_source(folder: Path, name: str) -> pd.DataFrame:
+    """Read one file of the open data folder, every column as text."""
+    return pd.read_csv(folder / name, dtype=str, keep_default_na=False)
+
+
+def write_table(path: Path, table: pa.Table, encodings: dict[str, str] | None = None) -> None:
+    """Write Parquet without pandas metadata, so that bytes depend on the rows alone."""
+    with atomic_path(path) as temporary:
+        pq.write_table(
+            table.replace_schema_metadata(None),
+            temporary,
+            compression="zstd",
+            compression_level=19,
+            use_dictionary=[name for name in table.column_names if name not in (encodings or {})],
+            column_encoding=encodings,
+            write_statistics=False,
+        )
+    print(f"{path.name:28} {table.num_rows:7,} rows {path.stat().st_size / 1000:9,.0f} kB")
+
+
+def project(lon: pd.Series, lat: pd.Series, epsg: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Project points, each in its territory's legal projection."""
+    x, y = np.zeros(len(lon)), np.zeros(len(lon))
+    for code in sorted(epsg.unique()):
+        rows = (epsg == code).to_numpy()
+        transformer = pyproj.Transformer.from_crs(4326, int(code), always_xy=True)
+        x[rows], y[rows] = transformer.transform(lon[rows].to_numpy(), lat[rows].to_numpy())
+    return x, y
+
+
+def derive_communes(folder: Path) -> pd.DataFrame:
+    """Put communes and municipal arrondissements in one table with every level they belong to."""
+    source = read_source(folder, "communes_2026.csv.gz")
+    zones = read_source(folder, "commune_zonages_2025.csv.gz").set_index("code_commune")
+    home = source["parent_code"].where(source["parent_code"] != "", source["code_commune"])
+    whole = source.set_index("code_commune").loc[home].reset_index(drop=True)
+    table = pd.DataFrame(
+        {
+            "insee_code": source["code_commune"],
+            "name": source["name"],
+            "type": source["type"].replace({"arrondissement_municipal": "municipal_arrondissement"}),
+            "parent_code": source["parent_code"],
+            "departement": source["dept_code"],
+            "region": source["region_code"],
+            "arrondissement": whole["arr_code"],
+            "epci": whole["epci_code"],
+        }
+    )
+    for level, column in ZONES.items():
+        table[level] = zones.loc[home, column].to_numpy()
+    table["population"] = source["population_2023"].astype("int32")
+    table["area_ha"] = (pd.to_numeric(source["area_km2"]) * 100).round().astype("Int32")
+    lon, lat = pd.to_numeric(source["lon"]), pd.to_numeric(source["lat"])
+    table["lon_e5"] = (lon * 1e5).round().astype("int32")
+    table["lat_e5"] = (lat * 1e5).round().astype("int32")
+    table["epsg"] = whole["epsg_local"].astype("int32")
+    x, y = project(lon, lat, table["epsg"])
+    given = source["x_local_m"] != ""
+    drift = np.abs(x[given] - source.loc[given, "x_local_m"].astype(float))
+    if drift.max() > 2 or (table["epsg"] == 0).any():
+        raise SystemExit("projected centroids disagree with the source")
+    table["x_m"], table["y_m"] = np.round(x).astype("int32"), np.round(y).astype("int32")
+    return table.sort_values("insee_code", ignore_index=True)
+
+
+def derive_areas(folder: Path) -> pd.DataFrame:
+    """List the name of every area of every level above the commune."""
+    communes = read_source(folder, "communes_2026.csv.gz")
+    zones = read_source(folder, "commune_zonages_2025.csv.gz")
+    pairs = [
+        ("departement", communes, "dept_code", "dept_name"),
+        ("region", communes, "region_code", "region_name"),
+        ("epci", communes, "epci_code", "epci_name"),
+        ("arrondissement", zones[zones["arr"] != "ZZZZ"], "arr", "lib_arr"),
+        *((level, zones, column, f"lib_{column}") for level, column in ZONES.items()),
+    ]
+    parts = [
+        frame[[code, name]]
+        .set_axis(["code", "name"], axis=1)
+        .query("code != ''")
+        .drop_duplicates()
+        .assign(level=level)
+        for level, frame, code, name in pairs
+    ]
+    table = pd.concat(parts).sort_values(["level", "code"], ignore_index=True)
+    if table.duplicated(["level", "code"]).any():
+        raise SystemExit("an area has two names")
+    return table[["level", "code", "name"]]
+
+
+def ends_of_codes(movements: pd.DataFrame) -> pd.DataFrame:
+    """Give, for each code and date at which it stopped being a commune, the communes that followed."""
+    whole = movements[(movements["typecom_av"] == "COM") & (movements["typecom_ap"] == "COM")]
+    steps = whole.groupby(["com_av", "date_eff"], sort=True).agg(
+        successors=("com_ap", lambda codes: tuple(sorted(set(codes)))),
+        mod=("mod", "min"),
+        name=("libelle_av", "first"),
+    )
+    steps = steps.reset_index()
+    # A commune that gives up a piece and goes on is among its own successors: that is no end.
+    goes_on = [code in after for code, after in zip(steps["com_av"], steps["successors"], strict=True)]
+    return steps[~np.array(goes_on)].reset_index(drop=True)
+
+
+def follow(code: str, since: str, ends: dict[str, list[tuple[str, tuple[str, ...]]]]) -> Iterator[str]:
+    """Follow a code from a date through every later end, to where it stands today."""
+    for date, successors in ends.get(code, []):
+        if date >= since:
+            for successor in successors:
+                yield from follow(successor, date, ends)
+            return
+    yield code
+
+
+def derive_passages(folder: Path, current: set[str]) -> pd.DataFrame:
+    """Give each code that is no longer current its current code, or the candidates if it was split."""
+    steps = ends_of_codes(read_source(folder, "commune_movements_1943_2025.csv.gz"))
+    ends: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
+    for row in steps.itertuples():
+        ends.setdefault(row.com_av, []).append((row.date_eff, row.successors))
+    # The last life of a code counts: what a re-established commune became, not its first merger.
+    last = steps[~steps["com_av"].isin(current)].drop_duplicates("com_av", keep="last")
+    rows = []
+    for row in last.itertuples():
+        reached = sorted({end for code in row.successors for end in follow(code, row.date_eff, ends)})
+        if not set(reached) <= current:
+            raise SystemExit(f"the chain from {row.com_av} does not end at a current commune")
+        rows.append(
+            (
+                row.com_av,
+                row.name,
+                row.date_eff,
+                "split" if len(row.successors) > 1 else KINDS[row.mod],
+                "|".join(row.successors),
+                reached[0] if len(reached) == 1 else "",
+                "|".join(reached) if len(reached) > 1 else "",
+            )
+        )
+    columns = ["code", "name", "date", "kind", "successor", "insee_code", "candidates"]
+    return pd.DataFrame(rows, columns=columns).sort_values("code", ignore_index=True)
+
+
+def faulty(shapes: np.ndarray, epsg: np.ndarray) -> np.ndarray:
+    """Tell which polygons are invalid or no longer share their borders exactly."""
+    wrong = ~shapely.is_valid(shapes)
+    for code in np.unique(epsg):
+        rows = epsg == code
+        wrong[rows] |= ~shapely.is_empty(shapely.coverage_invalid_edges(shapes[rows]))
+    return wrong
+
+
+def quantise(shapes: np.ndarray, epsg: np.ndarray) -> np.ndarray:
+    """Round vertices to the grid; those of the few polygons that this would break, to the metre."""
+    points = np.round(shapely.get_coordinates(shapes))
+    owner = np.repeat(np.arange(len(shapes)), shapely.get_num_coordinates(shapes))
+    keys = points[:, 0] + 1j * points[:, 1] + np.repeat(epsg, shapely.get_num_coordinates(shapes)) * 1e8
+    fine = np.zeros(len(points), dtype=bool)
+    for _ in range(10):
+        rounded = np.where(fine[:, None], points, np.round(points / GRID_M) * GRID_M)
+        result = shapely.set_coordinates(shapes.copy(), rounded)
+        wrong = faulty(result, epsg)
+        if not wrong.any():
+            print(f"{fine.sum():,} of {len(fine):,} vertices kept to the metre")
+            return result
+        # Neighbours must move together: a vertex is fine for all the polygons that share it.
+        fine |= np.isin(keys, keys[wrong[owner]])
+    raise SystemExit("the polygons cannot be quantised without breaking a shared border")
+
+
+def derive_contours(folder: Path, communes: pd.DataFrame) -> pa.Table:
+    """Store each commune's polygons as rings of whole metres in its local projection."""
+    whole = communes[communes["type"] == "commune"].set_index("insee_code")
+    source = pq.read_table(folder / "communes_geometry_2025.parquet").to_pandas()
+    source = source.set_index("code_commune").loc[whole.index]
+    degrees = shapely.from_wkb(source["geometry"].to_numpy())
+    epsg = whole["epsg"].to_numpy()
+    shapes = np.empty(len(degrees), dtype=object)
+    for code in np.unique(epsg):
+        rows = epsg == code
+        transformer = pyproj.Transformer.from_crs(4326, int(code), always_xy=True)
+        shapes[rows] = shapely.transform(
+            degrees[rows], lambda at, to=transformer: np.column_stack(to.transform(at[:, 0], at[:, 1]))
+        )
+    shapes = shapely.normalize(quantise(shapes, epsg))
+    polygons, commune = shapely.get_parts(shapes, return_index=True)
+    rings, polygon = shapely.get_rings(polygons, return_index=True)
+    points, ring = shapely.get_coordinates(rings, return_index=True)
+    closing = np.append(ring[1:] != ring[:-1], True)
+    cells = np.round(points[~closing] / GRID_M)
+    rest = np.round(points[~closing] - cells * GRID_M)
+    offsets = np.append(0, np.cumsum(np.bincount(ring[~closing])))
+    lists = {
+        name: pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(values, kind))
+        for name, values, kind in (
+            ("x", cells[:, 0], pa.int32()),
+            ("y", cells[:, 1], pa.int32()),
+            ("rest_x", rest[:, 0], pa.int8()),
+            ("rest_y", rest[:, 1], pa.int8()),
+        )
+    }
+    starts = np.append(-1, polygon[:-1]) != polygon
+    return pa.table(
+        {
+            "insee_code": pa.array(whole.index.to_numpy()[commune[polygon]], pa.string()),
+            "shell": pa.array(starts),
+            **lists,
+        }
+    ).cast(
+        pa.schema(
+            [("insee_code", pa.string()), ("shell", pa.bool_())]
+            + [(n, pa.list_(pa.int32() if len(n) == 1 else pa.int8())) for n in lists]
+        )
+    )
+
+
+def main() -> None:
+    """Derive every file."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", default=os.environ.get("EPI_OPEN_DATA", ROOT.parent / "shared" / "data"))
+    parser.add_argument("--out", default=ROOT / "src" / "epi" / "geography" / "data")
+    options = parser.parse_args()
+    folder, out = Path(options.data), Path(options.out)
+    if not (folder / "communes_2026.csv.gz").exists():
+        raise SystemExit(f"no open data in {folder}: set EPI_OPEN_DATA")
+    communes = derive_communes(folder)
+    numbers = {"population", "area_ha", "lon_e5", "lat_e5", "x_m", "y_m"}
+    write_table(
+        out / "communes.parquet",
+        pa.Table.from_pandas(communes, preserve_index=False),
+        dict.fromkeys(sorted(numbers), "DELTA_BINARY_PACKED") | {"insee_code": "DELTA_BYTE_ARRAY"},
+    )
+    write_table(out / "areas.parquet", pa.Table.from_pandas(derive_areas(folder), preserve_index=False))
+    current = set(communes.loc[communes["type"] == "commune", "insee_code"])
+    passages = derive_passages(folder, current)
+    write_table(out / "passages.parquet", pa.Table.from_pandas(passages, preserve_index=False))
+    postal = sorted(set(read_source(folder, "postal_codes.csv.gz")["code_postal"]))
+    write_table(
+        out / "postal_codes.parquet", pa.table({"postal_code": postal}), {"postal_code": "DELTA_BYTE_ARRAY"}
+    )
+    write_table(
+        out / "contours.parquet",
+        derive_contours(folder, communes),
+        {"insee_code": "DELTA_BYTE_ARRAY"}
+        | {f"{axis}.list.element": "DELTA_BINARY_PACKED" for axis in ("x", "y")},
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,21 @@
+"""Medical codes: the Orphanet nomenclature and versioned code lists."""
+
+from __future__ import annotations
+
+from epi.codes.entity import Entity, Resolution
+from epi.codes.lists import Code, CodeList, compare_code_lists, open_code_list, read_code_list, study_lists
+from epi.codes.nomenclature import UNDETERMINED, OrphaNomenclature, open_nomenclature
+
+__all__ = [
+    "UNDETERMINED",
+    "Code",
+    "CodeList",
+    "Entity",
+    "OrphaNomenclature",
+    "Resolution",
+    "compare_code_lists",
+    "open_code_list",
+    "open_nomenclature",
+    "read_code_list",
+    "study_lists",
+]

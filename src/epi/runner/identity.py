@@ -1,0 +1,260 @@
+"""What determines a result, and the identifier made of it.
+
+Two runs with the same identifier rest on the same study, parameters, data, code and library
+versions. Number of threads, place of the folders and time of day are not part of it.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import epi
+from epi.errors import WorkspaceError
+from epi.files import digest_file, digest_text, dump_json
+from epi.runner.inspection import plain_value
+
+if TYPE_CHECKING:
+    from epi.protocol import Value
+    from epi.runner.study import Study
+
+LIBRARIES = (
+    "duckdb",
+    "geopandas",
+    "ibis-framework",
+    "ipykernel",
+    "lifelines",
+    "mapclassify",
+    "matplotlib",
+    "nbclient",
+    "numpy",
+    "pandas",
+    "papermill",
+    "pyarrow",
+    "pyproj",
+    "scikit-learn",
+    "scipy",
+    "shapely",
+    "statsmodels",
+)
+"""Libraries whose version may change a number or a figure."""
+
+_NOT_RESULTS = ("cli.py", "commands/", "runner/site/", "world/")  # these compute no result of a study
+
+
+def collect_ingredients(
+    study: Study, parameters: Mapping[str, Value], workspace: Path | None, lang: str = "en"
+) -> dict[str, Any]:
+    """Collect everything that determines a run's result.
+
+    Parameters
+    ----------
+    study : Study
+        The study.
+    parameters : mapping
+        Every parameter and its value.
+    workspace : Path or None
+        The workspace folder, for a study that needs one.
+    lang : {"en", "fr"}, optional
+        Language of the labels in figures and tables.
+
+    Returns
+    -------
+    dict
+        Digests, values and versions, all plain.
+    """
+    return {
+        "study": study.digests(),
+        "parameters": {name: plain_value(value) for name, value in parameters.items()},
+        "workspace": workspace_fingerprint(workspace) if workspace else None,
+        "open_data": open_data_fingerprint() if "open_data" in study.protocol.sources else None,
+        "epi": source_digest(),
+        "packages": package_versions(),
+        "lang": lang,
+    }
+
+
+def run_identifier(ingredients: Mapping[str, Any]) -> str:
+    """Name a run after what determines it.
+
+    Parameters
+    ----------
+    ingredients : mapping
+        From :func:`collect_ingredients`.
+
+    Returns
+    -------
+    str
+        12 hexadecimal characters.
+
+    Examples
+    --------
+    >>> run_identifier({"a": 1}) == run_identifier({"a": 1}), len(run_identifier({"a": 1}))
+    (True, 12)
+    """
+    return digest_text(dump_json(dict(ingredients)))[:12]
+
+
+def explain_difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """Say in words what changed between the ingredients of two runs.
+
+    Parameters
+    ----------
+    before, after : mapping
+        From :func:`collect_ingredients`.
+
+    Returns
+    -------
+    str
+        What changed, by name; a parameter's values are given, digests are not.
+
+    Examples
+    --------
+    >>> explain_difference({"parameters": {"age": 18}}, {"parameters": {"age": 20}})
+    'parameter age is 20, was 18'
+    """
+    words: list[str] = []
+    for part, label in (("study", "study file"), ("parameters", "parameter"), ("packages", "library")):
+        old, new = before.get(part) or {}, after.get(part) or {}
+        for name in sorted(old.keys() | new.keys()):
+            if old.get(name) == new.get(name):
+                continue
+            if part == "study":
+                verb = "is new" if name not in old else "was removed" if name not in new else "changed"
+                words.append(f"{label} {name} {verb}")
+            else:
+                words.append(f"{label} {name} is {new.get(name)}, was {old.get(name)}")
+    for part, label in (
+        ("workspace", "the workspace's data"),
+        ("open_data", "the open data"),
+        ("epi", "the code of epi"),
+        ("lang", "the language of labels"),
+    ):
+        if before.get(part) != after.get(part):
+            words.append(f"{label} changed")
+    return "; ".join(words)
+
+
+def workspace_fingerprint(workspace: Path) -> str:
+    """Ask the workspace room for the fingerprint of a workspace's data.
+
+    Parameters
+    ----------
+    workspace : Path
+        A workspace folder.
+
+    Returns
+    -------
+    str
+        The fingerprint, the same whatever the order of rows.
+
+    Raises
+    ------
+    WorkspaceError
+        If the folder is not a workspace.
+    """
+    if not (workspace / "workspace.json").is_file():
+        raise WorkspaceError(
+            f"{workspace} is not a workspace",
+            "a folder that holds workspace.json",
+            "epi workspace build RAW --out WORKSPACE",
+        )
+    from epi.workspace import fingerprint_of
+
+    return str(fingerprint_of(workspace))
+
+
+def open_data_fingerprint() -> str | None:
+    """Digest the open-data folder named by ``EPI_OPEN_DATA``.
+
+    Returns
+    -------
+    str or None
+        SHA-256 over names and contents; None when the variable is not set.
+    """
+    place = os.environ.get("EPI_OPEN_DATA")
+    if not place or not Path(place).is_dir():
+        return None
+    return _tree_digest(Path(place))
+
+
+@lru_cache(maxsize=1)
+def source_digest() -> str:
+    """Digest the installed package's own code and data.
+
+    Commands, the site's pages and the synthetic world are left out: no result depends on them.
+
+    Returns
+    -------
+    str
+        SHA-256 in hexadecimal.
+    """
+    return _tree_digest(Path(epi.__file__).parent, without=_NOT_RESULTS)
+
+
+def _tree_digest(root: Path, without: tuple[str, ...] = ()) -> str:
+    parts: list[str] = []
+    for path in sorted(root.rglob("*")):
+        inside = path.relative_to(root).as_posix()
+        if path.is_file() and "__pycache__" not in path.parts and not inside.startswith(without):
+            parts += [inside, digest_file(path)]
+    return digest_text(*parts)
+
+
+@lru_cache(maxsize=1)
+def _installed() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "absent"
+    return found
+
+
+def package_versions() -> dict[str, str]:
+    """List the versions of Python and of the libraries that may change a result.
+
+    Returns
+    -------
+    dict of str to str
+        Name and version; ``absent`` where a library is not installed.
+    """
+    return dict(_installed())
+
+
+@lru_cache(maxsize=1)
+def code_version() -> dict[str, Any]:
+    """Say which code runs: version, digest, and commit where the code is in a git checkout.
+
+    Returns
+    -------
+    dict
+        ``version``, ``digest``, ``commit`` (or None) and ``modified`` (or None).
+    """
+    version = {"version": epi.__version__, "digest": source_digest(), "commit": None, "modified": None}
+    git = shutil.which("git")
+    here = Path(epi.__file__).parent
+    if git and (here.parents[1] / ".git").exists():
+        commit = _ask(git, here, "rev-parse", "--short=12", "HEAD")
+        if commit:
+            changes = _ask(git, here, "status", "--porcelain", "--", str(here))
+            version |= {"commit": commit, "modified": bool(changes)}
+    return version
+
+
+def _ask(git: str, folder: Path, *words: str) -> str | None:
+    try:
+        answer = subprocess.run(  # noqa: S603  # fixed words, no shell
+            [git, "-C", str(folder), *words], capture_output=True, text=True, timeout=10, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip()

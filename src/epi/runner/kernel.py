@@ -1,0 +1,338 @@
+"""One notebook in one kernel: papermill executes it, this module watches.
+
+The kernel runs under this very interpreter, whatever kernels the machine has; its own messages
+go to a private log, since they may carry values; and it is gone when this module returns.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+OnCell = Callable[[int, int], None]
+"""Called with the number of cells done and the number of cells."""
+
+_QUIET = ("papermill", "nbclient", "traitlets", "asyncio")
+
+
+@dataclass(frozen=True)
+class CellFailure:
+    """Where and how a notebook stopped.
+
+    Parameters
+    ----------
+    cell : int
+        Number of the cell in the study's notebook, from 1.
+    kind : str
+        Type of the exception; empty when the kernel died.
+    message : str
+        The exception's message: it may carry values, see :mod:`epi.runner.failure`.
+    line : str
+        The line of code of the cell that raised it.
+    died : str
+        How the kernel ended, when it did.
+    """
+
+    cell: int
+    kind: str = ""
+    message: str = ""
+    line: str = ""
+    died: str = ""
+
+
+@dataclass
+class Execution:
+    """What became of one notebook."""
+
+    notebook: Any = None
+    seconds: float = 0.0
+    cells: list[float] = field(default_factory=list)
+    peak_bytes: int = 0
+    failure: CellFailure | None = None
+
+
+def execute(
+    path: Path,
+    parameters: Mapping[str, Any],
+    *,
+    folder: Path,
+    environment: Mapping[str, str],
+    log: Path,
+    on_cell: OnCell | None = None,
+) -> Execution:
+    """Execute a notebook from its first cell to its last.
+
+    Parameters
+    ----------
+    path : Path
+        The notebook.
+    parameters : mapping
+        Constants to inject after its cell tagged ``parameters``: texts, numbers, booleans, lists.
+    folder : Path
+        Working folder of the kernel.
+    environment : mapping
+        The kernel's whole environment.
+    log : Path
+        File for what the kernel process itself says.
+    on_cell : callable, optional
+        Told after each cell.
+
+    Returns
+    -------
+    Execution
+        The executed notebook, timings, memory, and the failure if there was one.
+    """
+    from nbclient.exceptions import DeadKernelError
+    from papermill.execute import execute_notebook
+    from papermill.exceptions import PapermillExecutionError
+
+    execution = Execution()
+    watch = _Watch(execution, dict(environment), folder, log, on_cell)
+    start = time.perf_counter()
+    with _quiet(), _temporary_ipython(watch.environment), watch.sampling():
+        try:
+            execute_notebook(
+                str(path).replace("{", "{{").replace("}", "}}"),  # papermill formats paths
+                None,
+                parameters=dict(parameters),
+                engine_name=_register(),
+                kernel_name="python3",
+                progress_bar=False,
+                watch=watch,
+            )
+        except PapermillExecutionError as error:
+            execution.failure = CellFailure(
+                watch.number(error.cell_index),
+                kind=str(error.ename),
+                message=str(error.evalue),
+                line=_raising_line(error.traceback, error.source),
+            )
+        except (DeadKernelError, RuntimeError) as error:
+            if not isinstance(error, DeadKernelError) and watch.started:
+                raise
+            execution.failure = CellFailure(watch.number(watch.index), died=watch.ending())
+    execution.seconds = time.perf_counter() - start
+    if execution.failure is None:
+        execution.failure = _unfinished(execution.notebook, watch)
+    return execution
+
+
+def _unfinished(notebook: Any, watch: _Watch) -> CellFailure | None:
+    """Find the cell at which a notebook left quietly, as after ``exit()``."""
+    for index, cell in enumerate(notebook.cells):
+        if cell.cell_type == "code" and cell.source.strip() and cell.execution_count is None:
+            return CellFailure(watch.number(max(index - 1, 0)), kind="SystemExit", line="exit()")
+    for index, cell in enumerate(notebook.cells):
+        if any(output.output_type == "error" for output in cell.get("outputs", [])):
+            return CellFailure(watch.number(index), kind="SystemExit", line="exit()")
+    return None
+
+
+class _Watch:
+    """Hears of each cell, keeps the notebook while it runs, and follows the kernel's memory."""
+
+    def __init__(
+        self, execution: Execution, environment: dict[str, str], folder: Path, log: Path, on_cell: OnCell | None
+    ) -> None:
+        self.execution, self.environment, self.folder, self.log = execution, environment, folder, log
+        self.on_cell = on_cell
+        self.index = 0
+        self.injected: int | None = None
+        self.total = 0
+        self.manager: Any = None
+        self.process: Any = None
+        self.started = False
+        self._began = 0.0
+
+    def attach(self, manager: Any, notebook_manager: Any) -> None:
+        """Listen to papermill's notebook manager."""
+        self.manager = manager
+        notebook = self.execution.notebook = notebook_manager.nb
+        self.total = len(notebook.cells)
+        for index, cell in enumerate(notebook.cells):
+            if "injected-parameters" in cell.metadata.get("tags", []):
+                self.injected = index
+        start, complete = notebook_manager.cell_start, notebook_manager.cell_complete
+
+        def cell_start(cell: Any, cell_index: int, **words: Any) -> None:
+            self.started, self.index, self._began = True, cell_index, time.perf_counter()
+            self.process = getattr(self.manager.provisioner, "process", None)
+            start(cell, cell_index, **words)
+
+        def cell_complete(cell: Any, cell_index: int, **words: Any) -> None:
+            complete(cell, cell_index=cell_index, **words)
+            self.execution.cells.append(round(time.perf_counter() - self._began, 3))
+            self.measure()
+            if self.on_cell:
+                self.on_cell(cell_index + 1, self.total)
+
+        notebook_manager.cell_start, notebook_manager.cell_complete = cell_start, cell_complete
+
+    def number(self, index: int) -> int:
+        """Count a cell as the study's author does, without the injected one."""
+        return index + 1 - (self.injected is not None and index >= self.injected)
+
+    def measure(self) -> None:
+        """Note the kernel's peak memory so far."""
+        pid = getattr(getattr(self.manager, "provisioner", None), "pid", None)
+        if pid:
+            self.execution.peak_bytes = max(self.execution.peak_bytes, peak_memory(pid))
+
+    @contextmanager
+    def sampling(self) -> Iterator[None]:
+        """Measure twice a second, so that a kernel that dies leaves its last figure."""
+        stop = threading.Event()
+
+        def sample() -> None:
+            while not stop.wait(0.5):
+                self.measure()
+
+        thread = threading.Thread(target=sample, name="kernel-memory", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
+    def ending(self) -> str:
+        """Say how the kernel's process ended."""
+        code = self.process.poll() if self.process is not None else None
+        if code == -9:
+            return "was killed (signal 9), as happens when memory runs out"
+        if code is not None and code < 0:
+            return f"was stopped by signal {-code}"
+        return f"ended with code {code}" if code is not None else "did not start or stopped answering"
+
+
+def peak_memory(pid: int) -> int:
+    """Read the peak memory of a process.
+
+    Parameters
+    ----------
+    pid : int
+        Its number.
+
+    Returns
+    -------
+    int
+        Bytes; where the system keeps no peak, what it uses now; 0 when it is gone.
+    """
+    import psutil
+
+    with suppress(OSError, ValueError):
+        for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    with suppress(psutil.Error):
+        return int(psutil.Process(pid).memory_info().rss)
+    return 0
+
+
+def _register() -> str:
+    """Add to papermill an engine that hands the notebook's manager to the watch."""
+    from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+    from jupyter_client.manager import AsyncKernelManager
+    from papermill.clientwrap import PapermillNotebookClient
+    from papermill.engines import Engine, papermill_engines
+    from papermill.log import logger
+
+    class OwnInterpreter(KernelSpecManager):
+        def get_kernel_spec(self, kernel_name: str) -> Any:
+            argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+            return KernelSpec(argv=argv, display_name="Python 3", language="python", name=kernel_name)
+
+    class WatchedEngine(Engine):
+        @classmethod
+        def execute_managed_notebook(
+            cls, nb_man: Any, kernel_name: str, *, watch: _Watch, start_timeout: int = 60, **words: Any
+        ) -> None:
+            manager = AsyncKernelManager(kernel_name=kernel_name, kernel_spec_manager=OwnInterpreter())
+            watch.attach(manager, nb_man)
+            client = PapermillNotebookClient(
+                nb_man, km=manager, timeout=None, startup_timeout=start_timeout, log=logger
+            )
+            with watch.log.open("ab") as said:
+                client.execute(
+                    cleanup_kc=True, env=watch.environment, cwd=str(watch.folder), stdout=said, stderr=said
+                )
+
+    if "epi" not in papermill_engines._engines:
+        papermill_engines.register("epi", WatchedEngine)
+    return "epi"
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep these libraries from logging: their messages may quote outputs."""
+    levels = {name: logging.getLogger(name).level for name in _QUIET}
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
+
+
+@contextmanager
+def _temporary_ipython(environment: dict[str, str]) -> Iterator[None]:
+    """Give the kernel an empty IPython profile: nobody's startup scripts take part in a run."""
+    with tempfile.TemporaryDirectory(prefix="epi-kernel-", ignore_cleanup_errors=True) as place:
+        environment["IPYTHONDIR"] = place
+        yield
+
+
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+_FRAME = re.compile(r"Cell In\[\d+\], line (\d+)")
+
+
+def _raising_line(traceback: Any, source: str) -> str:
+    """Find the cell's line in the traceback: code that its author wrote, not a value."""
+    text = _ANSI.sub("", "\n".join(str(part) for part in traceback or ()))
+    lines = source.splitlines()
+    numbers = [int(number) for number in _FRAME.findall(text)]
+    known = [number for number in numbers if 0 < number <= len(lines)]
+    return lines[known[-1] - 1].strip()[:200] if known else ""
+
+
+def kernel_environment(**words: str | None) -> dict[str, str]:
+    """Make a kernel's environment: this process's, then what the run says.
+
+    Parameters
+    ----------
+    **words : str or None
+        Variables to set; None takes a variable away.
+
+    Returns
+    -------
+    dict of str to str
+        The whole environment.
+    """
+    threads = str(int(os.environ.get("EPI_THREADS", "2")))
+    fixed = {
+        "EPI_THREADS": threads,
+        "OMP_NUM_THREADS": threads,
+        "OPENBLAS_NUM_THREADS": threads,
+        "MKL_NUM_THREADS": threads,
+        "NUMEXPR_NUM_THREADS": threads,
+        "PYTHONHASHSEED": "0",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "MPLBACKEND": "agg",
+    }
+    environment = {**os.environ, **fixed}
+    for name, value in words.items():
+        environment.pop(name, None)
+        if value is not None:
+            environment[name] = value
+    return environment

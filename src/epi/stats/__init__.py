@@ -1,0 +1,49 @@
+"""What several methods share: intervals, differences, q-values, design checks, standardisation.
+
+Every function takes counts or arrays and gives numbers: nothing here knows of patients.
+"""
+
+from __future__ import annotations
+
+from epi.stats.design import check_design, find_design_faults, find_separation
+from epi.stats.intervals import (
+    Interval,
+    count_interval,
+    format_number,
+    format_percent,
+    format_ratio,
+    proportion_interval,
+    rate_interval,
+    ratio_interval,
+    wald_interval,
+)
+from epi.stats.models import GlmFit, fit_glm
+from epi.stats.multiplicity import adjust_p
+from epi.stats.smd import StandardisedDifference, standardised_difference
+from epi.stats.splines import natural_spline
+from epi.stats.standardisation import STANDARDS, direct_rate, indirect_ratio, standard_population
+
+__all__ = [
+    "STANDARDS",
+    "GlmFit",
+    "Interval",
+    "StandardisedDifference",
+    "adjust_p",
+    "check_design",
+    "count_interval",
+    "direct_rate",
+    "find_design_faults",
+    "find_separation",
+    "fit_glm",
+    "format_number",
+    "format_percent",
+    "format_ratio",
+    "indirect_ratio",
+    "natural_spline",
+    "proportion_interval",
+    "rate_interval",
+    "ratio_interval",
+    "standard_population",
+    "standardised_difference",
+    "wald_interval",
+]

@@ -1,0 +1,267 @@
+"""The opposition ledger: who may be studied, counted before anything else is read.
+
+A patient is *usable* when the information note was given and no opposition is recorded, *opposed*
+when an opposition is recorded, *not traced* when neither is. An opposition row that could not be
+read counts as an opposition (*unreadable*): a fault in a file must never let a patient slip back
+in. The rule ``strict`` keeps usable patients; ``registry`` keeps those not traced as well.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from epi.errors import ParameterError
+from epi.results import Counted, Release
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas as pd
+
+    from epi.workspace.origin import Origin
+
+Rule = Literal["strict", "registry"]
+RULES: dict[str, str] = {
+    "strict": "kept if the note was given and no opposition is recorded",
+    "registry": "kept unless an opposition is recorded",
+}
+STATES = ("usable", "not_traced", "opposed", "unreadable")
+KEPT: dict[str, tuple[str, ...]] = {"strict": ("usable",), "registry": ("usable", "not_traced")}
+
+# What the ledger may be counted by: the SQL of the group, and the tables it needs.
+_BY = {
+    "site_code": ("care.site_code", "JOIN (SELECT DISTINCT patient_id, site_code FROM care) AS care USING (patient_id)"),
+    "fsmr": (
+        "site.fsmr",
+        "JOIN (SELECT DISTINCT patient_id, site.fsmr FROM care JOIN site USING (site_code)) AS site "
+        "USING (patient_id)",
+    ),
+    "sex": ("patient.sex", ""),
+    "age_class": (
+        "CASE WHEN date_diff('year', patient.birth_date, DATE '{as_of}') < 18 THEN 'child' ELSE 'adult' END",
+        "",
+    ),
+    "creation_year": ("CAST(year(patient.file_created) AS VARCHAR)", ""),
+    "source": ("patient.source", ""),
+}
+
+
+@dataclass(frozen=True)
+class OppositionLedger:
+    """Counts of patients by their opposition state, and the rule that is applied.
+
+    Parameters
+    ----------
+    rule : {"strict", "registry"}
+        Who is kept.
+    as_of : datetime.date
+        The day on which the counts hold.
+    totals : dict
+        Patients known to the base, by state.
+    table : pandas.DataFrame
+        By site: ``site_code``, ``known``, one column for each state, ``kept``,
+        ``opposed_percent`` and ``alert`` (rule V16: a share far from the others, or a box that
+        looks never or always ticked). A patient seen at two sites counts in each.
+    by : str
+        What the table is counted by.
+    """
+
+    rule: Rule
+    as_of: dt.date
+    totals: dict[str, int]
+    table: pd.DataFrame
+    by: str = "site_code"
+
+    @property
+    def known(self) -> int:
+        """Patients known to the base."""
+        return sum(self.totals.values())
+
+    @property
+    def kept(self) -> int:
+        """Patients kept under the rule."""
+        return sum(self.totals[state] for state in KEPT[self.rule])
+
+    def sentence(self, lang: str = "en") -> str:
+        """Say the rule and what it did.
+
+        Parameters
+        ----------
+        lang : {"en", "fr"}, optional
+            The language.
+
+        Returns
+        -------
+        str
+            One sentence.
+        """
+        out = self.totals["opposed"] + self.totals["unreadable"]
+        if lang == "fr":
+            return (
+                f"Règle d'opposition « {self.rule} » au {self.as_of:%d/%m/%Y} : {self.kept:,} patients retenus sur "
+                f"{self.known:,} connus ; {out:,} opposés, {self.totals['not_traced']:,} sans note tracée."
+            ).replace(",", " ")
+        return (
+            f"Opposition rule '{self.rule}' ({RULES[self.rule]}) on {self.as_of}: {self.kept:,} patients kept of "
+            f"{self.known:,} known; {out:,} opposed, {self.totals['not_traced']:,} without a traced note."
+        )
+
+    def release(self) -> Release:
+        """Say what would be published: counts by site.
+
+        Returns
+        -------
+        Release
+            The table; every state counts persons, and adds up to those known.
+        """
+        table = self.table.drop(columns=["alert"]).copy()
+        derived = ("opposed_percent",)
+        counts = tuple(
+            Counted(column, of="known", derived=derived if column == "opposed" else ())
+            for column in (*STATES, "kept")
+        )
+        return Release(
+            table,
+            (Counted("known", derived=derived), *counts),
+            title=f"Opposition to the reuse of data, by {self.by}",
+            note=self.sentence(),
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<p>{self.sentence()}</p>" + self.table.to_html(index=False)
+
+
+def make_ledger_table(origin: Origin) -> None:
+    """Write each patient's state into the private table ``ledger``.
+
+    Parameters
+    ----------
+    origin : Origin
+        The place; its private connection receives the table.
+    """
+    connection = origin.connection
+    unreadable = "SELECT NULL::VARCHAR AS patient_id WHERE false"
+    if origin.rejected_opposition is not None:
+        place = str(origin.rejected_opposition).replace("'", "''")
+        # A second, identical copy of a row that was kept tells nothing new; any other rejected
+        # row may have been an opposition.
+        unreadable = (
+            f"SELECT DISTINCT patient_id FROM read_parquet('{place}') WHERE reason <> 'V01-duplicate' "
+            "AND patient_id IS NOT NULL"
+        )
+    connection.execute(
+        f"""
+        CREATE OR REPLACE TABLE ledger AS
+        WITH stated AS (
+            SELECT patient_id,
+                   bool_or(coalesce(bndmr_opposed, true)) AS opposed,
+                   bool_or(coalesce(bndmr_note_given, false)) AS informed,
+                   min(opposition_date) FILTER (WHERE bndmr_opposed) AS opposed_on
+            FROM opposition GROUP BY patient_id
+        ), unreadable AS ({unreadable})
+        SELECT patient.patient_id,
+               CASE WHEN coalesce(stated.opposed, false) THEN 'opposed'
+                    WHEN unreadable.patient_id IS NOT NULL THEN 'unreadable'
+                    WHEN coalesce(stated.informed, false) THEN 'usable'
+                    ELSE 'not_traced' END AS state,
+               stated.opposed_on
+        FROM patient
+        LEFT JOIN stated USING (patient_id)
+        LEFT JOIN unreadable ON unreadable.patient_id = patient.patient_id
+        """
+    )
+
+
+def count_opposition(
+    origin: Origin, rule: Rule, by: str = "site_code", as_of: str | dt.date | None = None
+) -> OppositionLedger:
+    """Count patients by opposition state.
+
+    Parameters
+    ----------
+    origin : Origin
+        The place, whose table ``ledger`` exists.
+    rule : {"strict", "registry"}
+        Who is kept.
+    by : str, optional
+        ``site_code``, ``fsmr``, ``sex``, ``age_class``, ``creation_year`` or ``source``.
+    as_of : str or datetime.date, optional
+        Count files created, and oppositions recorded, up to this day; the extraction by default.
+
+    Returns
+    -------
+    OppositionLedger
+        Counts only.
+
+    Raises
+    ------
+    ParameterError
+        If `by` is not one of those, or the day is later than the extraction.
+    """
+    if by not in _BY:
+        raise ParameterError(f"opposition cannot be counted by '{by}'", f"one of {', '.join(_BY)}")
+    day = _day(as_of, origin.extraction_date)
+    group, join = _BY[by]
+    group = group.format(as_of=day.isoformat())
+    states = f"""
+        SELECT patient_id, CASE WHEN state = 'opposed' AND opposed_on > DATE '{day}' THEN 'usable'
+                                ELSE state END AS state
+        FROM ledger JOIN patient USING (patient_id)
+        WHERE file_created IS NULL OR file_created <= DATE '{day}'
+    """
+    connection = origin.connection
+    found = dict(
+        connection.execute(f"SELECT state, count(*) FROM ({states}) GROUP BY state").fetchall()  # type: ignore[arg-type]
+    )
+    totals = {state: int(found.get(state, 0)) for state in STATES}
+    sums = ", ".join(f"count(*) FILTER (WHERE now.state = '{state}') AS {state}" for state in STATES)
+    table = connection.sql(
+        f"""
+        SELECT {group} AS "{by}", count(*) AS known, {sums}
+        FROM ({states}) AS now JOIN patient USING (patient_id) {join}
+        GROUP BY ALL ORDER BY ALL
+        """
+    ).df()
+    table["kept"] = table[list(KEPT[rule])].sum(axis=1)
+    table["opposed_percent"] = (100 * table["opposed"] / table["known"]).round(1)
+    table["alert"] = _alerts(table)
+    return OppositionLedger(rule, day, totals, table, by)
+
+
+def _alerts(table: pd.DataFrame) -> pd.Series:
+    share = table["opposed"] / table["known"]
+    high = share > share.mean() + 3 * share.std(ddof=0)
+    large = table["known"] >= 50
+    alert = high.map({True: "far above the others", False: ""})
+    alert[large & (share == 0)] = "nobody opposed: box never ticked?"
+    alert[large & (share == 1)] = "everybody opposed: box left as it is?"
+    return alert
+
+
+def _day(as_of: str | dt.date | None, extraction: dt.date) -> dt.date:
+    if as_of is None:
+        return extraction
+    try:
+        day = as_of if isinstance(as_of, dt.date) else dt.date.fromisoformat(as_of)
+    except ValueError as error:
+        raise ParameterError("as_of is not a date", "a day such as 2024-12-31") from error
+    if day > extraction:
+        raise ParameterError(f"as_of is {day}, after the extraction", f"a day up to {extraction}")
+    return day
+
+
+def keep_usable(connection: duckdb.DuckDBPyConnection, rule: Rule) -> None:
+    """Write the patients kept under the rule into the private table ``kept_patient``.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        The private connection, whose table ``ledger`` exists.
+    rule : {"strict", "registry"}
+        Who is kept.
+    """
+    states = ", ".join(f"'{state}'" for state in KEPT[rule])
+    connection.execute(
+        f"CREATE OR REPLACE TABLE kept_patient AS SELECT patient_id FROM ledger WHERE state IN ({states})"
+    )
