@@ -65,7 +65,7 @@ SHARES = {
 }  # fmt: skip
 # Orders of size of well-known diseases in the registry of 2022 (plausible, not published counts).
 ANCHORS = {
-    232: 14000, 586: 6500, 716: 2500, 98878: 5500, 98879: 1400, 903: 5000, 536: 6000, 90291: 6500,
+    232: 15500, 2965: 2600, 97292: 60, 63259: 30, 603: 40, 586: 6500, 716: 2500, 98878: 5500, 98879: 1400, 903: 5000, 536: 6000, 90291: 6500,
     117: 2500, 797: 3200, 558: 5500, 881: 3500, 636: 10500, 805: 2400, 778: 900, 70: 1700, 98896: 2400,
     273: 4500, 98895: 1200, 269: 2000, 589: 4200, 399: 2800, 870: 5500, 567: 3000, 90794: 2800,
     822: 2600, 251365: 4000, 848: 1100, 342: 2200, 95: 1200, 2138: 120,
@@ -156,11 +156,22 @@ def descendants(children: dict[int, set[int]], root: int) -> set[int]:
 def prevalence(reference: Path) -> dict[int, float]:
     """One order of magnitude per disease: France before Europe before the world."""
     table = pd.read_csv(reference / "orphanet_epidemiology.csv.gz")
-    kinds = {"Point prevalence": 1.0, "Prevalence at birth": 0.2, "Annual incidence": 0.5, "Lifetime Prevalence": 0.5}
+    kinds = {
+        "Point prevalence": 1.0,
+        "Prevalence at birth": 0.2,
+        "Annual incidence": 0.5,
+        "Lifetime Prevalence": 0.5,
+    }
     table = table[table["type"].isin(kinds)].copy()
-    value = table["value_per_100k_or_count"].where(table["value_per_100k_or_count"] > 0, table["class"].map(CLASS_PER_100K))
+    value = table["value_per_100k_or_count"].where(
+        table["value_per_100k_or_count"] > 0, table["class"].map(CLASS_PER_100K)
+    )
     table["value"] = value.clip(upper=60) * table["type"].map(kinds)
-    table["order"] = table["type"].map({kind: i for i, kind in enumerate(["Point prevalence", "Prevalence at birth"])}).fillna(2)
+    table["order"] = (
+        table["type"]
+        .map({kind: i for i, kind in enumerate(["Point prevalence", "Prevalence at birth"])})
+        .fillna(2)
+    )
     table["place"] = table["geography"].map({"France": 0, "Europe": 1, "Worldwide": 2}).fillna(3)
     table = table.dropna(subset=["value"]).sort_values(["orpha_code", "order", "place", "type", "value"])
     return table.groupby("orpha_code")["value"].first().to_dict()
@@ -223,15 +234,29 @@ def derive_diseases(reference: Path) -> None:
             by = defaultdict(float)
             for c in sorted(under):
                 by[fsmr[c]] += weight[c]
-            rows.append(describe(code, "group", 0, max(sorted(by), key=by.get), round(sum(by.values()) ** 0.5, 3)))
+            rows.append(
+                describe(code, "group", 0, max(sorted(by), key=by.get), round(sum(by.values()) ** 0.5, 3))
+            )
     common = sorted(entities.index[entities["status"].str.contains("Non rare")])
     names = sorted(SHARES)
     for code in common:
-        rows.append(describe(code, "not_rare", 0, "FIRENDO" if code in {95698, 484} else names[int(noise(code) * 23)], 1.0))
+        rows.append(
+            describe(
+                code, "not_rare", 0, "FIRENDO" if code in {95698, 484} else names[int(noise(code) * 23)], 1.0
+            )
+        )
     table = pd.DataFrame(rows)
     history = pd.read_csv(reference / "orphanet_natural_history.csv.gz").set_index("orpha_code")
-    letters = history["age_of_onset"].fillna("").map(lambda t: "".join(ONSET.get(x, "") for x in sorted(t.split("|"))))
-    modes = history["inheritance"].fillna("").map(lambda t: next((INHERITANCE[x] for x in t.split("|") if x in INHERITANCE), ""))
+    letters = (
+        history["age_of_onset"]
+        .fillna("")
+        .map(lambda t: "".join(ONSET.get(x, "") for x in sorted(t.split("|"))))
+    )
+    modes = (
+        history["inheritance"]
+        .fillna("")
+        .map(lambda t: next((INHERITANCE[x] for x in t.split("|") if x in INHERITANCE), ""))
+    )
     key = table["disorder_code"].where(table["disorder_code"] > 0, table["orpha_code"])
     table["onset"] = key.map(letters.to_dict()).fillna("")
     table["inheritance"] = key.map(modes.to_dict()).fillna("")
@@ -241,7 +266,9 @@ def derive_diseases(reference: Path) -> None:
     ]
     genes = pd.read_csv(reference / "orphanet_genes.csv.gz").dropna(subset=["hgnc_id"])
     genes = genes[genes["association"].str.startswith("Disease-causing germline")]
-    listed = genes.groupby("orpha_code")["hgnc_id"].apply(lambda s: "|".join(str(int(g)) for g in sorted(set(s))[:6]))
+    listed = genes.groupby("orpha_code")["hgnc_id"].apply(
+        lambda s: "|".join(str(int(g)) for g in sorted(set(s))[:6])
+    )
     table["hgnc"] = key.map(listed.to_dict()).fillna("")
     write_table(table.sort_values(["level", "orpha_code"]), "diseases.csv.gz")
 
@@ -263,7 +290,13 @@ def place(codes: list[int], score: dict[int, float], curve: np.ndarray) -> dict[
 
 def describe(code: int, level: str, disorder: int, fsmr: str, weight: float) -> dict[str, object]:
     """One row of the catalogue."""
-    return {"orpha_code": int(code), "level": level, "disorder_code": int(disorder), "fsmr": fsmr, "weight": weight}
+    return {
+        "orpha_code": int(code),
+        "level": level,
+        "disorder_code": int(disorder),
+        "fsmr": fsmr,
+        "weight": weight,
+    }
 
 
 if __name__ == "__main__":

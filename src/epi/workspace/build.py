@@ -6,12 +6,14 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from epi.errors import WorkspaceError
 from epi.files import storage_faults, write_json
-from epi.sources.bndmr import RegistryReport, read_registry
 from epi.workspace.fingerprint import fingerprint_of
+
+if TYPE_CHECKING:
+    from epi.sources.bndmr import RegistryReport
 
 FORMAT = 1
 
@@ -54,6 +56,7 @@ def build_workspace(
         If files cannot be read as the schema says.
     """
     from epi.codes import open_nomenclature
+    from epi.sources.bndmr import read_registry
 
     place, target = Path(source), Path(out)
     raw = place / "raw" if (place / "raw").is_dir() else place
@@ -63,9 +66,7 @@ def build_workspace(
     with storage_faults(target):
         try:
             shutil.rmtree(fresh, ignore_errors=True)
-            report = read_registry(
-                raw, fresh, mapping=mapping, nomenclature=open_nomenclature().table(), **options
-            )
+            report = read_registry(raw, fresh, mapping=mapping, nomenclature=open_nomenclature().table(), **options)
             if (place / "reference").is_dir():
                 shutil.copytree(place / "reference", fresh / "reference")
             rows = report.flow.set_index("table")["rows_tidy"].astype(int).to_dict()

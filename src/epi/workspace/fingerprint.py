@@ -105,7 +105,7 @@ def _table_digest(connection: duckdb.DuckDBPyConnection, table: str, columns: tu
         f"coalesce(length(\"{name}\"::VARCHAR)::VARCHAR || ':' || \"{name}\"::VARCHAR, '-')" for name in names
     )
     count, low, high = connection.execute(
-        f'SELECT count(*), sum(md5_number_lower({row})::HUGEINT)::VARCHAR, '
+        f"SELECT count(*), sum(md5_number_lower({row})::HUGEINT)::VARCHAR, "
         f'sum(md5_number_upper({row})::HUGEINT)::VARCHAR FROM "{table}"'
-    ).fetchone() or (0, None, None)
+    ).fetchall()[0]
     return f"{table}({','.join(names)})={count}:{low}:{high}"

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from epi.errors import ProtocolError, WorkspaceError
 from epi.protocol import Protocol
-from epi.sources.bndmr import schema
+from epi.sources.bndmr import tables as schema
 
 # Columns that name another patient, who may have opposed: blanked unless that patient is kept.
 _OTHER_PATIENT = {("patient", "propositus_id")}
+
+
+def _is_free_text(table: str, column: str) -> bool:
+    declared = schema.DECLARED[table]
+    return column in declared.columns and declared.field(column).free_text
 
 
 class Grant:
@@ -31,7 +36,11 @@ class Grant:
         self._present = present
         self._protocol = protocol
         if protocol is None:
-            names = {table: columns for table, columns in present.items() if table in schema.TABLES}
+            names = {
+                table: tuple(column for column in columns if not _is_free_text(table, column))
+                for table, columns in present.items()
+                if table in schema.DECLARED
+            }
         else:
             names = self._asked(protocol)
         self.tables = {table: self._with_patient(table, columns) for table, columns in sorted(names.items())}
@@ -46,13 +55,14 @@ class Grant:
             wanted = protocol.columns(table) or ()
             reachable = self._with_patient(table, self._present[table])
             faults += [f"{table}.{column} is not in the data" for column in wanted if column not in reachable]
+            faults += [
+                f"{table}.{column} is free text: never read" for column in wanted if _is_free_text(table, column)
+            ]
             keys = [*schema.keys(table), *schema.foreign_keys(table)]
-            asked[table] = tuple(
-                column for column in self._present[table] if column in wanted or column in keys
-            )
+            asked[table] = tuple(column for column in self._present[table] if column in wanted or column in keys)
         if faults:
             raise ProtocolError(
-                f"the protocol of {protocol.id} asks for {len(faults)} thing(s) that the data do not have",
+                f"the protocol of {protocol.id} asks for {len(faults)} column(s) or table(s) that cannot be read",
                 "tables and columns of docs/data-dictionary",
                 "correct variables in protocol.yml",
                 faults=faults,
@@ -86,7 +96,7 @@ class Grant:
         """
         if table in self.tables:
             return self.tables[table]
-        if table in self._present and table in schema.TABLES and self._protocol is not None:
+        if table in self._present and table in schema.DECLARED and self._protocol is not None:
             raise ProtocolError(
                 f"the protocol does not grant table '{table}'",
                 f"one of {', '.join(self.tables)}",

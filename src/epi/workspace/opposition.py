@@ -31,11 +31,13 @@ KEPT: dict[str, tuple[str, ...]] = {"strict": ("usable",), "registry": ("usable"
 
 # What the ledger may be counted by: the SQL of the group, and the tables it needs.
 _BY = {
-    "site_code": ("care.site_code", "JOIN (SELECT DISTINCT patient_id, site_code FROM care) AS care USING (patient_id)"),
+    "site_code": (
+        "care.site_code",
+        "JOIN (SELECT DISTINCT patient_id, site_code FROM care) AS care USING (patient_id)",
+    ),
     "fsmr": (
         "site.fsmr",
-        "JOIN (SELECT DISTINCT patient_id, site.fsmr FROM care JOIN site USING (site_code)) AS site "
-        "USING (patient_id)",
+        "JOIN (SELECT DISTINCT patient_id, site.fsmr FROM care JOIN site USING (site_code)) AS site USING (patient_id)",
     ),
     "sex": ("patient.sex", ""),
     "age_class": (
@@ -118,8 +120,7 @@ class OppositionLedger:
         table = self.table.drop(columns=["alert"]).copy()
         derived = ("opposed_percent",)
         counts = tuple(
-            Counted(column, of="known", derived=derived if column == "opposed" else ())
-            for column in (*STATES, "kept")
+            Counted(column, of="known", derived=derived if column == "opposed" else ()) for column in (*STATES, "kept")
         )
         return Release(
             table,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from epi.errors import WorkspaceError
-from epi.sources.bndmr import schema
+from epi.sources.bndmr import tables as schema
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,7 +110,7 @@ def open_origin(path: str | os.PathLike[str], extraction_date: str | dt.date | N
 def _folder_views(connection: duckdb.DuckDBPyConnection, place: Path) -> dict[str, Path]:
     folder = place / "tidy" if (place / "tidy").is_dir() else place
     files: dict[str, Path] = {}
-    for name in schema.TABLES:
+    for name in schema.DECLARED:
         found = [folder / f"{name}{suffix}" for suffix in _SUFFIXES if (folder / f"{name}{suffix}").is_file()]
         if len(found) > 1:
             raise WorkspaceError(
@@ -151,7 +151,7 @@ def _database_views(connection: duckdb.DuckDBPyConnection, place: Path) -> dict[
         "SELECT DISTINCT table_name FROM duckdb_columns() WHERE database_name = 'origin'"
     ).fetchall()
     for (name,) in present:
-        if name in schema.TABLES:
+        if name in schema.DECLARED:
             connection.execute(f'CREATE VIEW "{name}" AS SELECT * FROM origin."{name}"')
     return {}
 
@@ -175,7 +175,9 @@ def _about(place: Path, extraction_date: str | dt.date | None) -> dict[str, Any]
             about |= json.loads(statement.read_text(encoding="utf-8"))
         except (ValueError, UnicodeDecodeError) as error:
             raise WorkspaceError(
-                f"{statement.name} of {place.name} is not JSON", "the file as it was written", "build the workspace again"
+                f"{statement.name} of {place.name} is not JSON",
+                "the file as it was written",
+                "build the workspace again",
             ) from error
     if extraction_date is not None:
         about["extraction_date"] = str(extraction_date)

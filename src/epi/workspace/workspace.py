@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from epi.errors import ParameterError, ProtocolError, WorkspaceError
 from epi.protocol import Protocol, read_protocol
-from epi.sources.bndmr import schema
+from epi.sources.bndmr import tables as schema
 from epi.workspace.fingerprint import fingerprint
 from epi.workspace.grant import Grant
 from epi.workspace.opposition import (
@@ -144,7 +144,7 @@ class Workspace:
         columns = self._grant.columns(name)
         if name not in self._loaded:
             query = self._grant.query(name, columns)
-            self._study.con.register("incoming", self._origin.connection.sql(query).to_arrow_reader(100_000))
+            self._study.con.register("incoming", self._origin.connection.cursor().sql(query).to_arrow_reader(100_000))
             self._study.raw_sql(f'CREATE TABLE "{name}" AS SELECT * FROM incoming')
             self._study.con.unregister("incoming")
             self._loaded.add(name)
@@ -306,7 +306,14 @@ class Workspace:
         return f"Workspace '{self.title}'{label}: {len(self.tables)} tables. {self.opposition.sentence()}"
 
 
-_MAIN_DATES = ("activity_date", "diagnosis_date", "inclusion_date", "file_created", "opposition_date", "start_date")
+_MAIN_DATES = (
+    "activity_date",
+    "diagnosis_date",
+    "inclusion_date",
+    "file_created",
+    "opposition_date",
+    "start_date",
+)
 
 
 def open_workspace(
