@@ -168,9 +168,7 @@ def prevalence(reference: Path) -> dict[int, float]:
     )
     table["value"] = value.clip(upper=60) * table["type"].map(kinds)
     table["order"] = (
-        table["type"]
-        .map({kind: i for i, kind in enumerate(["Point prevalence", "Prevalence at birth"])})
-        .fillna(2)
+        table["type"].map({kind: i for i, kind in enumerate(["Point prevalence", "Prevalence at birth"])}).fillna(2)
     )
     table["place"] = table["geography"].map({"France": 0, "Europe": 1, "Worldwide": 2}).fillna(3)
     table = table.dropna(subset=["value"]).sort_values(["orpha_code", "order", "place", "type", "value"])
@@ -226,7 +224,7 @@ def derive_diseases(reference: Path) -> None:
     subtypes = active[active["classification_level"] == "Subtype of disorder"]
     for code, parents in sorted(subtypes["aggregation_code"].dropna().items()):
         parent = int(str(parents).split("|")[0].split(".")[0])
-        if parent in fsmr:
+        if parent in weight:
             rows.append(describe(code, "subtype", parent, fsmr[parent], 1.0))
     for code in sorted(active.index[active["classification_level"] == "Group of disorders"]):
         under = [c for c in descendants(children, code) if weight.get(c, 0) > 0]
@@ -234,24 +232,16 @@ def derive_diseases(reference: Path) -> None:
             by = defaultdict(float)
             for c in sorted(under):
                 by[fsmr[c]] += weight[c]
-            rows.append(
-                describe(code, "group", 0, max(sorted(by), key=by.get), round(sum(by.values()) ** 0.5, 3))
-            )
+            rows.append(describe(code, "group", 0, max(sorted(by), key=by.get), round(sum(by.values()) ** 0.5, 3)))
     common = sorted(entities.index[entities["status"].str.contains("Non rare")])
     names = sorted(SHARES)
     for code in common:
         rows.append(
-            describe(
-                code, "not_rare", 0, "FIRENDO" if code in {95698, 484} else names[int(noise(code) * 23)], 1.0
-            )
+            describe(code, "not_rare", 0, "FIRENDO" if code in {95698, 484} else names[int(noise(code) * 23)], 1.0)
         )
     table = pd.DataFrame(rows)
     history = pd.read_csv(reference / "orphanet_natural_history.csv.gz").set_index("orpha_code")
-    letters = (
-        history["age_of_onset"]
-        .fillna("")
-        .map(lambda t: "".join(ONSET.get(x, "") for x in sorted(t.split("|"))))
-    )
+    letters = history["age_of_onset"].fillna("").map(lambda t: "".join(ONSET.get(x, "") for x in sorted(t.split("|"))))
     modes = (
         history["inheritance"]
         .fillna("")
@@ -266,9 +256,7 @@ def derive_diseases(reference: Path) -> None:
     ]
     genes = pd.read_csv(reference / "orphanet_genes.csv.gz").dropna(subset=["hgnc_id"])
     genes = genes[genes["association"].str.startswith("Disease-causing germline")]
-    listed = genes.groupby("orpha_code")["hgnc_id"].apply(
-        lambda s: "|".join(str(int(g)) for g in sorted(set(s))[:6])
-    )
+    listed = genes.groupby("orpha_code")["hgnc_id"].apply(lambda s: "|".join(str(int(g)) for g in sorted(set(s))[:6]))
     table["hgnc"] = key.map(listed.to_dict()).fillna("")
     write_table(table.sort_values(["level", "orpha_code"]), "diseases.csv.gz")
 

@@ -62,8 +62,8 @@ class Parameter(_Model):
     default: Any
     meaning: str
     unit: str = ""
-    min: float | dt.date | None = None
-    max: float | dt.date | None = None
+    min: int | float | dt.date | None = None
+    max: int | float | dt.date | None = None
     choices: list[Any] | None = None
     max_items: int = 50
 

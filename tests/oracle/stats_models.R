@@ -15,6 +15,8 @@ case <- rbinom(n, 1, plogis(-1.2 + 0.4 * (pm25 - 9) + 0.3 * male + 0.02 * (age -
 d <- data.frame(case, age, male, pm25, region, cluster)
 
 out <- function(m, cl = NULL, type = "HC0") {
+  # glm keeps the weights of the step before its last: started at its own end, they are of the maximum.
+  for (i in 1:3) m <- update(m, start = coef(m))
   se <- if (is.null(cl)) sqrt(diag(vcov(m))) else sqrt(diag(vcovCL(m, cluster = cl, type = type, cadjust = TRUE)))
   list(terms = names(coef(m)), coef = as.numeric(coef(m)), se = as.numeric(se)[seq_along(coef(m))])
 }
@@ -39,7 +41,6 @@ for (i in 1:50) {
   nb <- glm(observed ~ x + z + offset(log(expected)), negative.binomial(theta), areas, control = tight)
 }
 nb_vcov <- summary(nb, dispersion = 1)$cov.scaled
-u <- estfun(nb) * summary(nb)$dispersion   # scores of the likelihood: dispersion is one
 u <- residuals(nb, "working") * weights(nb, "working") * model.matrix(nb)
 s <- rowsum(u, areas$dep)
 nb_cluster <- nb_vcov %*% crossprod(s) %*% nb_vcov * nrow(s) / (nrow(s) - 1)

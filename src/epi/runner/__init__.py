@@ -21,7 +21,7 @@ _FACES = {
     "run_study": "epi.runner.run",
 }
 
-__all__ = [*_FACES]  # noqa: PLE0604
+__all__ = [*_FACES]
 
 
 def __getattr__(name: str) -> Any:

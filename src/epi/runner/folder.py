@@ -224,6 +224,26 @@ def released_files(folder: Path) -> dict[str, str]:
     }
 
 
+def read_gate(folder: Path) -> list[dict[str, Any]]:
+    """Read what the disclosure gate wrote of a run.
+
+    Parameters
+    ----------
+    folder : Path
+        A run's folder.
+
+    Returns
+    -------
+    list of dict
+        One for each output, in the order they came; empty when nothing was output.
+    """
+    log = folder / "gate.jsonl"
+    if not log.is_file():
+        return []
+    lines = log.read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines if line.strip()]
+
+
 def clear_folder(folder: Path) -> None:
     """Empty a run's folder for a new start.
 

@@ -7,6 +7,7 @@ versions. Number of threads, place of the folders and time of day are not part o
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import os
 import platform
 import shutil
@@ -17,7 +18,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import epi
-from epi.errors import WorkspaceError
 from epi.files import digest_file, digest_text, dump_json
 from epi.runner.inspection import plain_value
 
@@ -148,7 +148,7 @@ def workspace_fingerprint(workspace: Path) -> str:
     Parameters
     ----------
     workspace : Path
-        A workspace folder.
+        A workspace folder, or a DuckDB file.
 
     Returns
     -------
@@ -158,17 +158,38 @@ def workspace_fingerprint(workspace: Path) -> str:
     Raises
     ------
     WorkspaceError
-        If the folder is not a workspace.
+        If it is not a workspace.
     """
-    if not (workspace / "workspace.json").is_file():
-        raise WorkspaceError(
-            f"{workspace} is not a workspace",
-            "a folder that holds workspace.json",
-            "epi workspace build RAW --out WORKSPACE",
-        )
     from epi.workspace import fingerprint_of
 
     return str(fingerprint_of(workspace))
+
+
+def describe_workspace(workspace: Path) -> dict[str, Any]:
+    """Say what a workspace declares of its data: title, extraction date, synthetic or real.
+
+    Parameters
+    ----------
+    workspace : Path
+        A workspace folder, or a DuckDB file.
+
+    Returns
+    -------
+    dict
+        ``title``, ``extraction_date``, ``synthetic``, ``source``, and ``exposures``: for each
+        variable its labels, source, vintage, licence and origin (open data or synthetic).
+    """
+    statement = workspace / "workspace.json"
+    if statement.is_file():
+        about = json.loads(statement.read_text(encoding="utf-8"))
+    else:
+        from epi.workspace.origin import open_origin
+
+        about = open_origin(workspace).about
+    kept = {name: about.get(name) for name in ("title", "extraction_date", "source")}
+    catalogue = workspace / "reference" / "exposures.json"
+    exposures = json.loads(catalogue.read_text(encoding="utf-8")) if catalogue.is_file() else {}
+    return {**kept, "synthetic": bool(about.get("synthetic")), "exposures": exposures}
 
 
 def open_data_fingerprint() -> str | None:
@@ -239,7 +260,7 @@ def code_version() -> dict[str, Any]:
     dict
         ``version``, ``digest``, ``commit`` (or None) and ``modified`` (or None).
     """
-    version = {"version": epi.__version__, "digest": source_digest(), "commit": None, "modified": None}
+    version: dict[str, Any] = {"version": epi.__version__, "digest": source_digest(), "commit": None, "modified": None}
     git = shutil.which("git")
     here = Path(epi.__file__).parent
     if git and (here.parents[1] / ".git").exists():

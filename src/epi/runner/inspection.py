@@ -330,8 +330,8 @@ def _output_faults(protocol: Protocol, calls: _Calls) -> Iterator[str]:
     declared = {output.name for output in protocol.outputs}
     for name in sorted(calls.output - declared):
         yield f"output {name} is written but not declared in the protocol's outputs"
-    if "output" not in calls.free:
-        for name in sorted(declared - calls.output):
+    if not calls.free:
+        for name in sorted(declared - calls.output - calls.record):
             yield f"output {name} is declared in the protocol but never written"
     if "record" not in calls.free:
         for name in sorted(set(protocol.highlights) - calls.record):

@@ -19,6 +19,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from epi.errors import ParameterError
+from epi.runner.inspection import read_constants
+
 OnCell = Callable[[int, int], None]
 """Called with the number of cells done and the number of cells."""
 
@@ -93,13 +96,13 @@ def execute(
         The executed notebook, timings, memory, and the failure if there was one.
     """
     from nbclient.exceptions import DeadKernelError
-    from papermill.execute import execute_notebook
     from papermill.exceptions import PapermillExecutionError
+    from papermill.execute import execute_notebook
 
     execution = Execution()
-    watch = _Watch(execution, dict(environment), folder, log, on_cell)
+    watch = _Watch(execution, parameters, dict(environment), folder, log, on_cell)
     start = time.perf_counter()
-    with _quiet(), _temporary_ipython(watch.environment), watch.sampling():
+    with _quiet(), _scratch(watch), watch.sampling():
         try:
             execute_notebook(
                 str(path).replace("{", "{{").replace("}", "}}"),  # papermill formats paths
@@ -142,16 +145,23 @@ class _Watch:
     """Hears of each cell, keeps the notebook while it runs, and follows the kernel's memory."""
 
     def __init__(
-        self, execution: Execution, environment: dict[str, str], folder: Path, log: Path, on_cell: OnCell | None
+        self,
+        execution: Execution,
+        parameters: Mapping[str, Any],
+        environment: dict[str, str],
+        folder: Path,
+        log: Path,
+        on_cell: OnCell | None,
     ) -> None:
-        self.execution, self.environment, self.folder, self.log = execution, environment, folder, log
-        self.on_cell = on_cell
+        self.execution, self.parameters, self.environment = execution, parameters, environment
+        self.folder, self.log, self.on_cell = folder, log, on_cell
         self.index = 0
         self.injected: int | None = None
         self.total = 0
         self.manager: Any = None
         self.process: Any = None
         self.started = False
+        self.scratch = ""
         self._began = 0.0
 
     def attach(self, manager: Any, notebook_manager: Any) -> None:
@@ -162,6 +172,7 @@ class _Watch:
         for index, cell in enumerate(notebook.cells):
             if "injected-parameters" in cell.metadata.get("tags", []):
                 self.injected = index
+                _check_constants(cell.source, self.parameters)
         start, complete = notebook_manager.cell_start, notebook_manager.cell_complete
 
         def cell_start(cell: Any, cell_index: int, **words: Any) -> None:
@@ -215,6 +226,20 @@ class _Watch:
         return f"ended with code {code}" if code is not None else "did not start or stopped answering"
 
 
+def _check_constants(source: str, parameters: Mapping[str, Any]) -> None:
+    """Make sure that what papermill wrote is the parameters, as constants, and nothing else.
+
+    No kernel has started yet when this is called.
+    """
+    try:
+        written = read_constants(source)
+    except ValueError as error:
+        raise ParameterError("the parameters cannot be written as constants", f"plain values ({error})") from error
+    wrong = sorted(name for name in parameters.keys() | written.keys() if written.get(name) != parameters.get(name))
+    if wrong:
+        raise ParameterError(f"{', '.join(wrong)} would not reach the notebook unchanged", "plain values")
+
+
 def peak_memory(pid: int) -> int:
     """Read the peak memory of a process.
 
@@ -257,15 +282,18 @@ def _register() -> str:
         def execute_managed_notebook(
             cls, nb_man: Any, kernel_name: str, *, watch: _Watch, start_timeout: int = 60, **words: Any
         ) -> None:
-            manager = AsyncKernelManager(kernel_name=kernel_name, kernel_spec_manager=OwnInterpreter())
+            manager = AsyncKernelManager(
+                kernel_name=kernel_name,
+                kernel_spec_manager=OwnInterpreter(),
+                connection_file=f"{watch.scratch}/kernel.json",
+                **_transport(watch.scratch),
+            )
             watch.attach(manager, nb_man)
             client = PapermillNotebookClient(
                 nb_man, km=manager, timeout=None, startup_timeout=start_timeout, log=logger
             )
             with watch.log.open("ab") as said:
-                client.execute(
-                    cleanup_kc=True, env=watch.environment, cwd=str(watch.folder), stdout=said, stderr=said
-                )
+                client.execute(cleanup_kc=True, env=watch.environment, cwd=str(watch.folder), stdout=said, stderr=said)
 
     if "epi" not in papermill_engines._engines:
         papermill_engines.register("epi", WatchedEngine)
@@ -286,11 +314,20 @@ def _quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _temporary_ipython(environment: dict[str, str]) -> Iterator[None]:
-    """Give the kernel an empty IPython profile: nobody's startup scripts take part in a run."""
-    with tempfile.TemporaryDirectory(prefix="epi-kernel-", ignore_cleanup_errors=True) as place:
-        environment["IPYTHONDIR"] = place
+def _scratch(watch: _Watch) -> Iterator[None]:
+    """Give the kernel a private folder: its sockets, and an empty IPython profile.
+
+    Nobody's startup scripts take part in a run.
+    """
+    with tempfile.TemporaryDirectory(prefix="epi-", ignore_cleanup_errors=True) as place:
+        watch.scratch = place
+        watch.environment["IPYTHONDIR"] = f"{place}/ipython"
         yield
+
+
+def _transport(place: str) -> dict[str, str]:
+    """Talk to the kernel through private sockets where the system has them, not through ports."""
+    return {} if sys.platform == "win32" else {"transport": "ipc", "ip": f"{place}/s"}
 
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")

@@ -110,7 +110,11 @@ class Study:
         ParameterError
             If any is unknown, of the wrong type or out of bounds; all faults at once.
         """
-        return self.protocol.resolve_parameters({**(self.preset(preset) if preset else {}), **(given or {})})
+        values = self.protocol.resolve_parameters({**(self.preset(preset) if preset else {}), **(given or {})})
+        unwritable = [name for name, value in values.items() if not _is_writable(value)]
+        if unwritable:
+            raise ParameterError(f"{', '.join(unwritable)}: the text is not Unicode", "text in UTF-8")
+        return values
 
     def digests(self) -> dict[str, str]:
         """Digest what in this folder determines a result.
@@ -180,6 +184,12 @@ class Study:
             )
 
 
+def _is_writable(value: Value) -> bool:
+    """Say whether a value can be written in UTF-8: a command line may hold bytes that cannot."""
+    texts = value if isinstance(value, list) else [value]
+    return not any(0xD800 <= ord(char) <= 0xDFFF for text in texts if isinstance(text, str) for char in text)
+
+
 def read_parameters(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read parameters from a YAML file.
 
@@ -202,9 +212,7 @@ def read_parameters(path: str | os.PathLike[str]) -> dict[str, Any]:
     if content is None:
         return {}
     if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
-        raise ParameterError(
-            f"{Path(path).name} is not a list of parameters", "lines such as 'minimum_age: 18'"
-        )
+        raise ParameterError(f"{Path(path).name} is not a list of parameters", "lines such as 'minimum_age: 18'")
     return content
 
 

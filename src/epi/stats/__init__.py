@@ -9,9 +9,6 @@ from epi.stats.design import check_design, find_design_faults, find_separation
 from epi.stats.intervals import (
     Interval,
     count_interval,
-    format_number,
-    format_percent,
-    format_ratio,
     proportion_interval,
     rate_interval,
     ratio_interval,
@@ -19,6 +16,8 @@ from epi.stats.intervals import (
 )
 from epi.stats.models import GlmFit, fit_glm
 from epi.stats.multiplicity import adjust_p
+from epi.stats.notation import format_number, format_percent, format_ratio
+from epi.stats.scaling import cut_quantiles, find_step
 from epi.stats.smd import StandardisedDifference, standardised_difference
 from epi.stats.splines import natural_spline
 from epi.stats.standardisation import STANDARDS, direct_rate, indirect_ratio, standard_population
@@ -31,9 +30,11 @@ __all__ = [
     "adjust_p",
     "check_design",
     "count_interval",
+    "cut_quantiles",
     "direct_rate",
     "find_design_faults",
     "find_separation",
+    "find_step",
     "fit_glm",
     "format_number",
     "format_percent",

@@ -16,8 +16,12 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
-COLLINEAR = 1e-7
-"""A column whose residual on the ones before it is under this share of its own spread is collinear."""
+INFLATION = 1000.0
+"""A column whose variance is inflated this much by the ones before it is a combination of them.
+
+Above it a ratio says nothing: it would be the effect of a change that no row has seen. An index put
+beside the components it was computed from is far above it, even when rounding hides the equality.
+"""
 
 SCALES = (1e-6, 1e8)
 """Standard deviations outside these bounds lose digits in the normal equations."""
@@ -66,9 +70,7 @@ def find_design_faults(design: pd.DataFrame, outcome: ArrayLike | None = None) -
     return tuple(faults)
 
 
-def check_design(
-    design: pd.DataFrame, outcome: ArrayLike | None = None, *, model: str = "the model"
-) -> None:
+def check_design(design: pd.DataFrame, outcome: ArrayLike | None = None, *, model: str = "the model") -> None:
     """Refuse a design that cannot be fitted, with every reason.
 
     Parameters
@@ -100,9 +102,7 @@ def check_design(
     do = "leave out or rescale the named columns"
     if len(faults) == 1:
         raise EstimationError(f"{model} cannot be fitted: {faults[0]}", expected, do)
-    raise EstimationError(
-        f"{model} cannot be fitted for {len(faults)} reasons", expected, do, faults=faults
-    )
+    raise EstimationError(f"{model} cannot be fitted for {len(faults)} reasons", expected, do, faults=faults)
 
 
 def _column_fault(name: str, column: pd.Series) -> str:
@@ -147,13 +147,18 @@ def _collinear(design: pd.DataFrame) -> list[str]:
         for _ in range(2):  # twice: Gram-Schmidt loses orthogonality when done once
             for direction in basis:
                 rest = rest - (direction @ rest) * direction
-        if np.linalg.norm(rest) < COLLINEAR:
+        inflation = 1 / max(float(np.linalg.norm(rest)) ** 2, 1e-30)
+        if inflation > INFLATION:
             held = design[kept].to_numpy(dtype=float)
             held = (held - held.mean(axis=0)) / held.std(axis=0)
             weights = np.linalg.lstsq(held, column, rcond=None)[0]
-            culprits = [repr(other) for other, weight in zip(kept, weights, strict=True)
-                        if abs(weight) > 1e-6 * np.abs(weights).max()]
-            faults.append(f"{name!r} is a linear combination of {', '.join(culprits)}")
+            culprits = [
+                repr(other)
+                for other, weight in zip(kept, weights, strict=True)
+                if abs(weight) > 0.02 * np.abs(weights).max()
+            ]
+            nearly = "" if inflation > 1e12 else "nearly "
+            faults.append(f"{name!r} is {nearly}a linear combination of {', '.join(culprits)}")
         else:
             kept.append(name)
             basis.append(rest / np.linalg.norm(rest))
@@ -165,18 +170,15 @@ def _separating(design: pd.DataFrame, y: NDArray[np.float64]) -> list[str]:
     for name in design.columns:
         column = design[name].to_numpy(dtype=float)
         ones, zeros = column[y == 1], column[y == 0]
-        if ones.min() >= zeros.max() or zeros.min() >= ones.max():
-            faults.append(f"{name!r} separates cases from controls: its odds ratio is infinite")
-            continue
         levels = np.unique(column)
         if len(levels) == 2:
             for level in levels:
                 inside = y[column == level]
                 if inside.min() == inside.max():
                     who = "cases" if inside[0] == 1 else "controls"
-                    faults.append(
-                        f"{name!r} = {level:g} holds only {who}: its odds ratio is zero or infinite"
-                    )
+                    faults.append(f"{name!r} = {level:g} holds only {who}: its odds ratio is zero or infinite")
+        elif ones.min() >= zeros.max() or zeros.min() >= ones.max():
+            faults.append(f"{name!r} separates cases from controls: its odds ratio is infinite")
     return faults
 
 

@@ -1,8 +1,8 @@
-"""Confidence intervals of proportions, counts, rates and ratios, and how they are printed.
+"""Confidence intervals of proportions, counts, rates and ratios.
 
 Wilson and Clopper-Pearson for proportions; exact Poisson (Garwood 1936) for counts, rates and
-standardised incidence ratios, including a count of zero, whose lower limit is zero and whose upper
-limit puts the whole error on one side in the tail as every exact method does. Missing in, missing out.
+standardised incidence ratios, a count of zero included: its lower limit is zero. Missing in, missing
+out.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ from epi.errors import EstimationError, ParameterError
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
-
-Number = "float | NDArray[np.float64]"
 
 
 @dataclass(frozen=True)
@@ -44,6 +42,8 @@ class Interval:
     def __str__(self) -> str:
         if np.ndim(self.estimate):
             return f"{np.size(self.estimate)} intervals ({self.method}, {self.level:.0%})"
+        from epi.stats.notation import format_ratio
+
         return format_ratio(float(self.estimate), float(self.low), float(self.high))
 
 
@@ -213,9 +213,7 @@ def count_interval(count: ArrayLike, *, level: float = 0.95) -> Interval:
     return _result(x, low, high, level, "exact Poisson")
 
 
-def rate_interval(
-    count: ArrayLike, person_years: ArrayLike, *, per: float = 100_000, level: float = 0.95
-) -> Interval:
+def rate_interval(count: ArrayLike, person_years: ArrayLike, *, per: float = 100_000, level: float = 0.95) -> Interval:
     """Rate with its exact Poisson interval.
 
     Parameters
@@ -335,109 +333,3 @@ def wald_interval(
     if log:
         middle, low, high = np.exp(middle), np.exp(low), np.exp(high)
     return _result(middle, low, high, level, "log Wald" if log else "Wald")
-
-
-def format_number(value: float, digits: int = 2, *, lang: Literal["fr", "en"] = "en") -> str:
-    """Print a number with fixed decimals, by the habits of a language.
-
-    Parameters
-    ----------
-    value : float
-        The number; a dash stands for a missing one.
-    digits : int, optional
-        Decimals.
-    lang : {"fr", "en"}, optional
-        Decimal comma and thin spaces, or decimal point and commas.
-
-    Returns
-    -------
-    str
-        The text.
-
-    Examples
-    --------
-    >>> format_number(26767.25, 1), format_number(1.854, lang="fr"), format_number(float("nan"))
-    ('26,767.2', '1,85', '–')
-    """
-    if value is None or not np.isfinite(value):
-        return "–" if value is None or np.isnan(value) else ("∞" if value > 0 else "-∞")
-    text = f"{value:,.{digits}f}"
-    if lang == "fr":
-        text = text.replace(",", "\u202f").replace(".", ",")
-    return text
-
-
-def format_ratio(
-    estimate: float, low: float, high: float, *, digits: int = 2, lang: Literal["fr", "en"] = "en"
-) -> str:
-    """Print a ratio or a rate with its interval.
-
-    Parameters
-    ----------
-    estimate, low, high : float
-        The estimate and its limits.
-    digits : int, optional
-        Decimals.
-    lang : {"fr", "en"}, optional
-        Language of the decimal mark.
-
-    Returns
-    -------
-    str
-        Such as ``1.85 (1.50-2.25)``; a dash when the estimate is missing.
-
-    Examples
-    --------
-    >>> format_ratio(1.8494, 1.5048, 2.2494, lang="fr")
-    '1,85 (1,50-2,25)'
-    """
-    if estimate is None or np.isnan(estimate):
-        return "–"
-    middle, bottom, top = (format_number(value, digits, lang=lang) for value in (estimate, low, high))
-    return f"{middle} ({bottom}-{top})"
-
-
-def format_percent(
-    count: int,
-    of: int,
-    *,
-    digits: int = 1,
-    method: Literal["wilson", "exact"] = "wilson",
-    level: float = 0.95,
-    lang: Literal["fr", "en"] = "en",
-) -> str:
-    """Print a percentage with its interval.
-
-    Parameters
-    ----------
-    count : int
-        Number with the characteristic.
-    of : int
-        Number in whom it was looked for.
-    digits : int, optional
-        Decimals.
-    method : {"wilson", "exact"}, optional
-        See :func:`proportion_interval`.
-    level : float, optional
-        Confidence level.
-    lang : {"fr", "en"}, optional
-        Language of the decimal mark.
-
-    Returns
-    -------
-    str
-        Such as ``22.5 % (22.0-23.0)``; a dash when nobody was looked at.
-
-    Examples
-    --------
-    >>> format_percent(6022, 26767)
-    '22.5 % (22.0-23.0)'
-    """
-    if not of:
-        return "–"
-    interval = proportion_interval(count, of, method=method, level=level)
-    middle, low, high = (
-        format_number(100 * float(value), digits, lang=lang)
-        for value in (interval.estimate, interval.low, interval.high)
-    )
-    return f"{middle} % ({low}-{high})"

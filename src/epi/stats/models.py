@@ -210,9 +210,7 @@ def _irls(
         warnings.simplefilter("ignore", PerfectSeparationWarning)
         warnings.simplefilter("ignore", RuntimeWarning)
         try:
-            fit = sm.GLM(y, x, family=law, offset=offset).fit(
-                maxiter=200, tol=1e-13, tol_criterion="params"
-            )
+            fit = sm.GLM(y, x, family=law, offset=offset).fit(maxiter=200, tol=1e-13, tol_criterion="params")
         except (np.linalg.LinAlgError, ValueError) as error:
             raise EstimationError(f"{model}: the fit failed", "a design that can be fitted") from error
     beta, eta = np.asarray(fit.params), np.asarray(x @ fit.params)
@@ -234,9 +232,7 @@ def _irls(
     return beta, np.asarray(fit.mu)
 
 
-def _settled(
-    x: NDArray[np.float64], y: NDArray[np.float64], mu: NDArray[np.float64], alpha: float | None
-) -> bool:
+def _settled(x: NDArray[np.float64], y: NDArray[np.float64], mu: NDArray[np.float64], alpha: float | None) -> bool:
     """Tell whether the score is zero, up to rounding, as it is at a maximum."""
     residual = y - mu if alpha is None else (y - mu) / (1 + alpha * mu)
     size = np.sqrt((x**2).sum(axis=0) * max(float((residual**2).sum()), 1e-300))
@@ -245,9 +241,7 @@ def _settled(
 
 def _negative_binomial(
     x: NDArray[np.float64], y: NDArray[np.float64], offset: NDArray[np.float64], model: str
-) -> tuple[
-    NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], float
-]:
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], float]:
     """Maximum likelihood by turns of coefficients and size, as in MASS::glm.nb."""
     from scipy.optimize import brentq
     from scipy.special import digamma

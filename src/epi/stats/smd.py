@@ -108,9 +108,7 @@ def standardised_difference(
     return StandardisedDifference(value, chosen, len(a), len(b), reason)
 
 
-def _informed(
-    values: ArrayLike, weights: ArrayLike | None, group: str
-) -> tuple[pd.Series, NDArray[np.float64]]:
+def _informed(values: ArrayLike, weights: ArrayLike | None, group: str) -> tuple[pd.Series, NDArray[np.float64]]:
     series = pd.Series(values).reset_index(drop=True)
     w = np.ones(len(series)) if weights is None else np.asarray(weights, dtype=float)
     if w.shape != (len(series),):
@@ -132,9 +130,7 @@ def _guess(a: pd.Series, b: pd.Series) -> Kind:
     return "continuous" if pd.api.types.is_numeric_dtype(both.dtype) else "categorical"
 
 
-def _continuous(
-    a: pd.Series, b: pd.Series, wa: NDArray[np.float64], wb: NDArray[np.float64]
-) -> tuple[float, str]:
+def _continuous(a: pd.Series, b: pd.Series, wa: NDArray[np.float64], wb: NDArray[np.float64]) -> tuple[float, str]:
     moments = []
     for values, weights in ((a, wa), (b, wb)):
         # Sorted, so that the sum does not depend on the order of rows.
@@ -154,9 +150,7 @@ def _continuous(
     return (mean_a - mean_b) / float(np.sqrt(pooled)), ""
 
 
-def _shares(
-    values: pd.Series, weights: NDArray[np.float64], categories: list[Any]
-) -> NDArray[np.float64]:
+def _shares(values: pd.Series, weights: NDArray[np.float64], categories: list[Any]) -> NDArray[np.float64]:
     sums = pd.Series(weights).groupby(values.to_numpy()).sum()
     total = float(np.sort(weights).sum())
     return np.array([float(sums.get(category, 0.0)) for category in categories]) / total
@@ -167,9 +161,7 @@ def _categories(a: pd.Series, b: pd.Series) -> list[Any]:
     return sorted(found, key=lambda item: (str(type(item)), item) if isinstance(item, str) else ("", item))
 
 
-def _binary(
-    a: pd.Series, b: pd.Series, wa: NDArray[np.float64], wb: NDArray[np.float64]
-) -> tuple[float, str]:
+def _binary(a: pd.Series, b: pd.Series, wa: NDArray[np.float64], wb: NDArray[np.float64]) -> tuple[float, str]:
     categories = _categories(a, b)
     if len(categories) > 2:
         raise EstimationError(
@@ -185,9 +177,7 @@ def _binary(
     return float((p - q) / np.sqrt(pooled)), ""
 
 
-def _categorical(
-    a: pd.Series, b: pd.Series, wa: NDArray[np.float64], wb: NDArray[np.float64]
-) -> tuple[float, str]:
+def _categorical(a: pd.Series, b: pd.Series, wa: NDArray[np.float64], wb: NDArray[np.float64]) -> tuple[float, str]:
     categories = _categories(a, b)
     if len(categories) < 2:
         return float("nan"), "no variation within the groups"

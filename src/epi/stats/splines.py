@@ -16,7 +16,8 @@ def natural_spline(values: ArrayLike, *, df: int = 4) -> NDArray[np.float64]:
     """Basis of a natural cubic spline, intercept left out.
 
     The knots are the extremes and df - 1 quantiles (type 7), as in R's ``splines::ns(x, df)``: the
-    columns differ (restricted truncated powers, after Harrell), the curves they span are the same.
+    columns differ (restricted truncated powers after Harrell, then made orthogonal), the curves that
+    they and an intercept span are the same.
 
     Parameters
     ----------
@@ -28,7 +29,8 @@ def natural_spline(values: ArrayLike, *, df: int = 4) -> NDArray[np.float64]:
     Returns
     -------
     numpy.ndarray
-        One row a value, `df` columns, each of order 1.
+        One row a value, `df` columns: centred, of mean square 1, orthogonal to each other. The first
+        is a straight line.
 
     Raises
     ------
@@ -63,4 +65,7 @@ def natural_spline(values: ArrayLike, *, df: int = 4) -> NDArray[np.float64]:
         last = k[-1] - k[-2]
         return cube(at) - cube(k[-2]) * (k[-1] - at) / last + cube(k[-1]) * (k[-2] - at) / last
 
-    return np.column_stack([u, *(bent(knot) for knot in k[: df - 1])])
+    basis = np.column_stack([u, *(bent(knot) for knot in k[: df - 1])])
+    # Powers are nearly collinear: an orthonormal basis of the same curves keeps the digits of a fit.
+    orthonormal, triangle = np.linalg.qr(basis - basis.mean(axis=0))
+    return np.asarray(orthonormal * np.sign(np.diag(triangle)) * np.sqrt(len(x)))

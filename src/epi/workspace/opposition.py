@@ -213,7 +213,7 @@ def count_opposition(
     """
     connection = origin.connection
     found = dict(
-        connection.execute(f"SELECT state, count(*) FROM ({states}) GROUP BY state").fetchall()  # type: ignore[arg-type]
+        connection.execute(f"SELECT state, count(*) FROM ({states}) GROUP BY state").fetchall()
     )
     totals = {state: int(found.get(state, 0)) for state in STATES}
     sums = ", ".join(f"count(*) FILTER (WHERE now.state = '{state}') AS {state}" for state in STATES)

@@ -1,0 +1,238 @@
+"""The forest plot: labels at the left, ratios in the middle, their numbers at the right."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from epi.association.sir import Lang
+from epi.errors import EstimationError, ParameterError
+from epi.plotting import ACCENT, GRID, INK, MUTED, WARM, Chart, new_figure
+from epi.stats.notation import format_number, format_ratio
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from epi.association.screen import Screen
+
+_WORDS = {
+    "en": {
+        "OR": "Odds ratios", "RR": "Rate ratios", "exposure": "Exposure", "ci": "({}% CI)", "n": "Cases",
+        "hidden": "hidden: small count", "single": "one model for each exposure",
+        "joint": "all exposures in one model", "lower": "less risk", "higher": "more risk",
+        "axis": "log scale", "refused": "not fitted",
+    },
+    "fr": {
+        "OR": "Rapports de cotes", "RR": "Rapports de taux", "exposure": "Exposition", "ci": "(IC à {} %)",
+        "n": "Cas", "hidden": "masqué : petit effectif", "single": "un modèle par exposition",
+        "joint": "toutes les expositions dans un modèle", "lower": "moins de risque",
+        "higher": "plus de risque", "axis": "échelle log", "refused": "non estimé",
+    },
+}  # fmt: skip
+RATIO_X, Q_X, N_X = 0.53, 0.75, 0.97
+
+
+def draw_forest(screen: Screen, model: str, lang: Lang, sort: bool) -> Chart:
+    """Make the forest plot of a screen.
+
+    Parameters
+    ----------
+    screen : Screen
+        What to draw.
+    model : {"single", "joint"}
+        Which model.
+    lang : {"fr", "en"}
+        Language.
+    sort : bool
+        From the largest ratio to the smallest.
+
+    Returns
+    -------
+    Chart
+        The figure and its table.
+
+    Raises
+    ------
+    EstimationError
+        If nothing was estimated in that model.
+    ParameterError
+        If the language is unknown.
+    """
+    if lang not in _WORDS:
+        raise ParameterError(f"lang is {lang!r}", "fr or en")
+    release = screen.release(lang)
+    table = release.table[release.table["model"] == model]
+    if table["estimate"].notna().sum() == 0:
+        raise EstimationError(f"nothing was estimated in the {model!r} model", "single or joint")
+    if sort:
+        table = table.sort_values(["estimate", "exposure"], ascending=[False, True], na_position="last")
+    table = table.reset_index(drop=True)
+    level, measure = float(screen.settings["level"]), screen.measure
+    words = _WORDS[lang]
+    title = f"{words[measure]}: {words[model]}" if lang == "en" else f"{words[measure]} : {words[model]}"
+    data = replace(release, table=table, title=title)
+
+    def draw(shown: pd.DataFrame) -> Figure:
+        return _draw(shown, title, measure, level, lang)
+
+    alt = {
+        "en": f"Forest plot of {len(table)} exposures: {title.lower()}, with {level:.0%} intervals.",
+        "fr": f"Graphique en forêt de {len(table)} expositions : {title.lower()}, intervalles à {level:.0%}.",
+    }[lang]
+    return Chart(data, draw, alt)
+
+
+def _limits(shown: pd.DataFrame) -> tuple[float, float]:
+    """Bound the axis by what matters: every estimate, and intervals up to a fair width."""
+    known = shown.dropna(subset="estimate")
+    if known.empty:
+        return 0.5, 2.0
+    low, high = known["ci_low"].min(), known["ci_high"].max()
+    span = max(np.log(known["estimate"].max()), -np.log(known["estimate"].min()), np.log(1.05))
+    low = max(low, np.exp(-max(4 * span, np.log(1.6))))
+    high = min(high, np.exp(max(4 * span, np.log(1.6))))
+    low, high = min(low, 0.97), max(high, 1.03)
+    pad = 0.06 * np.log(high / low)
+    return float(low * np.exp(-pad)), float(high * np.exp(pad))
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Choose round ratios for a logarithmic axis.
+
+    Parameters
+    ----------
+    low, high : float
+        Ends of the axis.
+
+    Returns
+    -------
+    list of float
+        Four to seven ticks where round ones exist, 1 among them.
+
+    Examples
+    --------
+    >>> log_ticks(0.4, 2.2)
+    [0.5, 0.75, 1, 1.5, 2]
+    """
+    for steps in (
+        (0.1, 0.2, 0.5, 1, 2, 5, 10),
+        (0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4),
+        (0.6, 0.7, 0.8, 0.9, 1, 1.2, 1.4, 1.6),
+        (0.8, 0.85, 0.9, 0.95, 1, 1.05, 1.1, 1.15, 1.2),
+        (0.94, 0.96, 0.98, 1, 1.02, 1.04, 1.06),
+    ):
+        inside = [step for step in steps if low <= step <= high]
+        if 4 <= len(inside) <= 7:
+            return inside
+    return sorted({1.0, *(step for step in (0.01, 0.1, 0.5, 2, 10, 100) if low <= step <= high)})
+
+
+def _draw(shown: pd.DataFrame, title: str, measure: str, level: float, lang: Lang) -> Figure:
+    words = _WORDS[lang]
+    rows = len(shown)
+    longest = max(
+        max((len(str(text)) for text in shown["label"]), default=10),
+        max((len(str(text)) for text in shown["scale"]), default=10) * 0.85,
+    )
+    left_width = min(0.6 + 0.068 * longest, 4.2)
+    figure = new_figure(left_width + 3.6 + 3.2, 1.25 + 0.46 * rows)
+    left, middle, right = figure.subplots(1, 3, sharey=True, width_ratios=[left_width, 3.6, 3.2])
+    figure.get_layout_engine().set(w_pad=0, wspace=0)  # type: ignore[union-attr,call-arg]
+    places = np.arange(rows)[::-1]
+    for axis in (left, right):
+        axis.set_axis_off()
+        axis.set_xlim(0, 1)
+    middle.set_ylim(-0.7, rows + 0.35)
+    for axis in (left, middle, right):
+        for place in places[::2]:
+            axis.axhspan(place - 0.5, place + 0.5, color="#f6f7f9", lw=0, zorder=0)
+    low, high = _limits(shown)
+    head = rows - 0.02
+    left.text(0.01, head, words["exposure"], color=MUTED, fontsize=8.5, va="center")
+    interval = f"{measure} {words['ci'].format(f'{level * 100:g}')}"
+    for x, text in ((RATIO_X, interval), (Q_X, "q"), (N_X, words["n"])):
+        right.text(x, head, text, color=MUTED, fontsize=8.5, va="center", ha="right")
+    for place, (_, row) in zip(places, shown.iterrows(), strict=True):
+        left.text(0.01, place + 0.16, str(row["label"]), va="center", fontsize=9.5)
+        left.text(0.01, place - 0.2, str(row["scale"]), va="center", fontsize=7.8, color=MUTED)
+        _row(middle, right, place, row, (low, high), words, lang)
+    middle.axvline(1, color=INK, lw=0.9, zorder=1)
+    middle.set_xscale("log")
+    middle.set_xlim(low, high)
+    ticks = log_ticks(low, high)
+    middle.set_xticks(ticks, [format_number(tick, decimals(ticks), lang=lang) for tick in ticks])
+    middle.minorticks_off()
+    middle.tick_params(axis="y", left=False)
+    middle.spines["left"].set_visible(False)
+    middle.grid(axis="x", color=GRID, lw=0.7, zorder=0)
+    middle.set_axisbelow(True)
+    middle.set_xlabel(f"{measure} ({words['axis']})", fontsize=8.5)
+    middle.text(0.0, head, f"← {words['lower']}", transform=middle.get_yaxis_transform(), color=MUTED,
+                fontsize=8, va="center")  # fmt: skip
+    middle.text(1.0, head, f"{words['higher']} →", transform=middle.get_yaxis_transform(), color=MUTED,
+                fontsize=8, va="center", ha="right")  # fmt: skip
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+    return figure
+
+
+def decimals(ticks: list[float]) -> int:
+    """Count the decimals that ticks need.
+
+    Parameters
+    ----------
+    ticks : list of float
+        The ticks.
+
+    Returns
+    -------
+    int
+        The most any of them needs.
+
+    Examples
+    --------
+    >>> decimals([0.75, 1, 1.5])
+    2
+    """
+    return max(len(f"{tick:g}".partition(".")[2]) for tick in ticks)
+
+
+def _row(
+    middle: Axes,
+    right: Axes,
+    place: int,
+    row: pd.Series,
+    limits: tuple[float, float],
+    words: dict[str, str],
+    lang: Lang,
+) -> None:
+    import pandas as pd
+
+    if pd.isna(row["estimate"]):
+        why = words["refused"] if str(row.get("reason") or "") else words["hidden"]
+        right.text(RATIO_X, place, why, va="center", ha="right", fontsize=8.5, color=MUTED, style="italic")
+        return
+    found = pd.notna(row["q"]) and row["q"] <= 0.05
+    color = (WARM if row["estimate"] > 1 else ACCENT) if found else MUTED
+    low, high = max(row["ci_low"], limits[0]), min(row["ci_high"], limits[1])
+    middle.plot([low, high], [place, place], color=color, lw=1.8, solid_capstyle="butt", zorder=2)
+    for cut, end, marker in ((row["ci_low"] < low, low, "<"), (row["ci_high"] > high, high, ">")):
+        if cut:  # an arrow says that the interval goes on beyond the axis
+            middle.plot([end], [place], marker=marker, color=color, ms=6, clip_on=False, zorder=3)
+    middle.plot([row["estimate"]], [place], marker="s", ms=6.5, color=color, mec="white", mew=0.8, zorder=4)
+    weight = "bold" if found else "normal"
+    text = format_ratio(row["estimate"], row["ci_low"], row["ci_high"], lang=lang)
+    right.text(RATIO_X, place, text, va="center", ha="right", fontsize=9.2, fontweight=weight)
+    q = "–" if pd.isna(row["q"]) else _small(float(row["q"]), lang)
+    right.text(Q_X, place, q, va="center", ha="right", fontsize=9.2, fontweight=weight)
+    cases = "–" if pd.isna(row["n_cases"]) else format_number(float(row["n_cases"]), 0, lang=lang)
+    right.text(N_X, place, cases, va="center", ha="right", fontsize=9.2)
+
+
+def _small(q: float, lang: Lang) -> str:
+    if q < 0.001:
+        return "< 0,001" if lang == "fr" else "< 0.001"
+    return format_number(q, 3 if q < 0.1 else 2, lang=lang)

@@ -1,0 +1,193 @@
+"""Crude and directly standardised incidence rates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from epi.association.tabulation import Absent, tabulate
+from epi.errors import EstimationError, ParameterError
+from epi.geography import communes as places
+from epi.results import Counted, Release
+from epi.stats.intervals import check_level, rate_interval
+from epi.stats.standardisation import direct_rate, standard_population
+
+if TYPE_CHECKING:
+    from epi.cohort import Cohort
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Crude and standardised rates.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row for each area (one in all when there is none): `area`, `name`, `observed`,
+        `person_years`, `crude`, `crude_low`, `crude_high`, `standardised`, `standardised_low`,
+        `standardised_high`, rates per `settings["per"]` person-years, and `status`.
+    losses : pandas.DataFrame
+        `reason` and `persons`: cases that have no cell.
+    settings : mapping
+        What determined the estimates.
+    """
+
+    table: pd.DataFrame
+    losses: pd.DataFrame
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def release(self) -> Release:
+        """Say what would be published.
+
+        Returns
+        -------
+        Release
+            The table; observed counts are protected, with the rates made of them.
+        """
+        per = f"{self.settings['per']:,.0f}"
+        derived = tuple(f"{kind}{end}" for kind in ("crude", "standardised") for end in ("", "_low", "_high"))
+        return Release(
+            table=self.table.copy(),
+            counts=(Counted("observed", adds_up_within=(), derived=derived),),
+            title=f"Incidence per {per} person-years",
+            note=f"Standardised on {self.settings['standard']}; exact and gamma limits at "
+            f"{self.settings['level']:.0%}.",
+        )
+
+    def _repr_html_(self) -> str:
+        return str(self.table.to_html(index=False, max_rows=20, float_format="{:,.2f}".format, na_rep="–"))
+
+
+def estimate_rates(
+    observed: Cohort | pd.DataFrame,
+    population: pd.DataFrame,
+    by: str | None = None,
+    *,
+    strata: Sequence[str] = ("sex", "age_low"),
+    standard: str | pd.DataFrame = "european_2013",
+    years: float | None = None,
+    per: float = 100_000,
+    level: float = 0.95,
+    absent: Absent = "refuse",
+    within: str | Iterable[str] | None = None,
+) -> Rates:
+    """Estimate crude and directly standardised rates, in all or by area.
+
+    Parameters
+    ----------
+    observed : Cohort or pandas.DataFrame
+        Cases; see :func:`epi.association.tabulation.tabulate`.
+    population : pandas.DataFrame
+        Persons or person-years by area (or ``insee_code``) and strata.
+    by : str, optional
+        Area, or a column of persons such as ``sex``; all together by default.
+    strata : sequence of str, optional
+        Strata of the standardisation, ``age_low`` among them for a named standard.
+    standard : str or pandas.DataFrame, optional
+        ``european_2013``, ``us_2010`` (both sexes alike), or a frame of the strata and
+        ``weight``.
+    years : float, optional
+        Years of observation; a cohort's own period by default.
+    per : float, optional
+        Number of person-years rates are given for.
+    level : float, optional
+        Confidence level.
+    absent : {"refuse", "zero", "missing"}, optional
+        What a cell without a row of counts means.
+    within : str or iterable of str, optional
+        Communes at stake, for cases and population both.
+
+    Returns
+    -------
+    Rates
+        One row an area.
+
+    Raises
+    ------
+    EstimationError
+        If the standard and the strata do not match.
+    ParameterError
+        If a column or an option is unknown.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> lows = list(range(0, 100, 5))
+    >>> cases = pd.DataFrame({"age_low": lows, "observed": [2] * 20})
+    >>> people = pd.DataFrame({"age_low": lows, "persons": [50_000.0] * 20})
+    >>> estimate_rates(cases, people, strata=("age_low",)).table[["crude", "standardised"]].round(2).values.tolist()
+    [[4.0, 4.0]]
+    """
+    check_level(level)
+    strata = tuple(name for name in strata if name != by)
+    tab = tabulate(observed, population, by=by, strata=strata, years=years, absent=absent, within=within)
+    weights, words = _weights(standard, tab.cells, strata)
+    cells = tab.cells.merge(weights, on=list(strata), how="left") if strata else tab.cells.assign(weight=1.0)
+    if cells["weight"].isna().any():
+        raise EstimationError(
+            f"the standard has no weight for {int(cells['weight'].isna().sum())} cell(s)",
+            "the same strata in the standard and in the population",
+        )
+    rows = []
+    for area, part in cells.groupby("area", sort=True):
+        rows.append({"area": area, **_rates_of(part.sort_values(list(strata) or ["area"]), len(weights), per, level)})
+    table = pd.DataFrame(rows)
+    names = places.names_of(by) if by in places.LEVELS else {}
+    table.insert(1, "name", table["area"].map(names).fillna(table["area"]))
+    settings = {
+        "by": by,
+        "strata": list(strata),
+        "standard": words,
+        "years": tab.years,
+        "per": per,
+        "level": level,
+        "eligibility": list(tab.eligibility),
+    }
+    return Rates(table, tab.losses, settings)
+
+
+def _weights(standard: str | pd.DataFrame, cells: pd.DataFrame, strata: tuple[str, ...]) -> tuple[pd.DataFrame, str]:
+    if isinstance(standard, pd.DataFrame):
+        lacking = [name for name in (*strata, "weight") if name not in standard.columns]
+        if lacking:
+            raise ParameterError(f"the standard has no column {', '.join(lacking)}", "the strata and 'weight'")
+        return standard[[*strata, "weight"]], "a given population"
+    frame = standard_population(standard)
+    if "age_low" not in strata:
+        raise ParameterError(f"{standard} is a population by age", "age_low among the strata")
+    others = cells[[name for name in strata if name != "age_low"]].drop_duplicates()
+    lows = np.sort(cells["age_low"].unique())
+    # The standard's five-year groups are added up into the population's own, when they are wider.
+    slot = np.searchsorted(lows, frame["age_low"], side="right") - 1
+    if (slot < 0).any() or not set(lows) <= set(frame["age_low"]):
+        raise EstimationError(
+            "age groups do not start where those of the standard do", "groups from 0, by steps of five years"
+        )
+    frame = frame.assign(age_low=lows[slot]).groupby("age_low", as_index=False)[["weight"]].sum()
+    return (frame.merge(others, how="cross") if others.shape[1] else frame), standard
+
+
+def _rates_of(part: pd.DataFrame, strata: int, per: float, level: float) -> dict[str, Any]:
+    observed, time = part["observed"].sum(skipna=False), float(part["person_years"].sum())
+    row: dict[str, Any] = {"observed": observed, "person_years": time}
+    hollow = dict.fromkeys(
+        ("crude", "crude_low", "crude_high", "standardised", "standardised_low", "standardised_high"), np.nan
+    )
+    if time <= 0 or np.isnan(observed):
+        return {**row, **hollow, "status": "no population" if time <= 0 else "count withheld"}
+    crude = rate_interval(observed, time, per=per, level=level)
+    row |= {"crude": crude.estimate, "crude_low": crude.low, "crude_high": crude.high}
+    if len(part) < strata or (part["person_years"] <= 0).any():
+        empty = dict.fromkeys(("standardised", "standardised_low", "standardised_high"), np.nan)
+        return {**row, **empty, "status": "nobody at risk in some strata of the standard"}
+    direct = direct_rate(part["observed"], part["person_years"], part["weight"], per=per, level=level)
+    return row | {
+        "standardised": direct.estimate,
+        "standardised_low": direct.low,
+        "standardised_high": direct.high,
+        "status": "",
+    }

@@ -1,0 +1,196 @@
+"""What an exposure-wide screen found: a table of ratios, printed, drawn and released."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import pandas as pd
+
+from epi.association.sir import Lang
+from epi.errors import ParameterError
+from epi.results import Counted, Release
+from epi.stats.notation import format_ratio
+
+if TYPE_CHECKING:
+    from epi.plotting import Chart
+
+_ESTIMATES = ("estimate", "ci_low", "ci_high", "p", "q")
+
+
+@dataclass(frozen=True)
+class Screen:
+    """Associations of many exposures with one outcome.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row for each exposure and model (`single`: adjusted for the named adjusters alone;
+        `joint`: also for all the other exposures): `exposure`, `model`, `label_en`, `label_fr`,
+        `scale_en`, `scale_fr`, `unit_size`, `n`, `n_cases`, `n_controls`, `estimate`, `ci_low`,
+        `ci_high`, `p`, `q` (Benjamini-Hochberg within each model), `clusters`, `adjustment`,
+        and `reason`, empty unless the model was refused.
+    measure : {"OR", "RR"}
+        What `estimate` is.
+    design : {"case-control", "areas"}
+        Where it comes from.
+    settings : mapping
+        What determined the estimates.
+    """
+
+    table: pd.DataFrame
+    measure: Literal["OR", "RR"]
+    design: Literal["case-control", "areas"]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def n_tests(self) -> dict[str, int]:
+        """Number of tests done in each model."""
+        return {str(model): int(part["p"].notna().sum()) for model, part in self.table.groupby("model")}
+
+    def of(self, exposure: str, model: str = "single") -> pd.Series:
+        """Give the row of one exposure.
+
+        Parameters
+        ----------
+        exposure : str
+            Its name.
+        model : {"single", "joint"}, optional
+            Which model.
+
+        Returns
+        -------
+        pandas.Series
+            The row.
+
+        Raises
+        ------
+        ParameterError
+            If there is no such row.
+        """
+        rows = self.table[(self.table["exposure"] == exposure) & (self.table["model"] == model)]
+        if len(rows) != 1:
+            known = ", ".join(self.table["exposure"].unique())
+            raise ParameterError(f"{exposure!r} ({model}) was not screened", known)
+        return rows.iloc[0]
+
+    def note(self, lang: Lang = "en") -> str:
+        """Say what was done, with the number of tests.
+
+        Parameters
+        ----------
+        lang : {"fr", "en"}, optional
+            Language.
+
+        Returns
+        -------
+        str
+            One or two sentences.
+        """
+        done = ", ".join(f"{count} ({model})" for model, count in self.n_tests.items())
+        what, clusters = str(self.settings["model"]), self.settings["cluster"]
+        adjusted = ", ".join(self.settings["adjust"]) or {"fr": "aucun", "en": "nothing"}[lang]
+        if lang == "fr":
+            errors = f"erreurs robustes par {clusters}" if clusters else "erreurs du modèle"
+            return (
+                f"{what}, {errors}. Ajustement : {adjusted}. Nombre de tests : {done} ; "
+                "q de Benjamini-Hochberg dans chaque modèle."
+            )
+        errors = f"standard errors robust to clusters by {clusters}" if clusters else "model standard errors"
+        return (
+            f"{what}, {errors}. Adjusted for: {adjusted}. Number of tests: {done}; "
+            "Benjamini-Hochberg q within each model."
+        )
+
+    def release(self, lang: Lang = "en") -> Release:
+        """Say what would be published.
+
+        Parameters
+        ----------
+        lang : {"fr", "en"}, optional
+            Language of labels.
+
+        Returns
+        -------
+        Release
+            One row a test; persons are protected, an estimate falls with its cases.
+        """
+        other = "fr" if lang == "en" else "en"
+        table = self.table.drop(columns=[f"label_{other}", f"scale_{other}"])
+        table = table.rename(columns={f"label_{lang}": "label", f"scale_{lang}": "scale"})
+        if self.design == "case-control":
+            counts: tuple[Counted, ...] = (
+                Counted("n_cases", of="n", derived=(*_ESTIMATES, "n_controls")),
+                Counted("n_controls", of="n", derived=(*_ESTIMATES, "n_cases")),
+            )
+            not_counts: tuple[str, ...] = ("clusters",)
+        else:
+            table = table.drop(columns="n_controls")
+            counts = (Counted("n_cases", derived=_ESTIMATES),)
+            not_counts = ("n", "clusters")
+        title = {"en": "Exposure-wide screen", "fr": "Criblage des expositions"}[lang]
+        return Release(table, counts, title, self.note(lang), not_counts)
+
+    def chart_forest(self, model: str = "single", *, lang: Lang = "en", sort: bool = True) -> Chart:
+        """Draw the ratios with their intervals, and their numbers at the right.
+
+        Parameters
+        ----------
+        model : {"single", "joint"}, optional
+            Which model.
+        lang : {"fr", "en"}, optional
+            Language of the picture.
+        sort : bool, optional
+            From the largest ratio to the smallest; else in the order of the table.
+
+        Returns
+        -------
+        Chart
+            The forest plot.
+        """
+        from epi.association.forest import draw_forest
+
+        return draw_forest(self, model, lang, sort)
+
+    def chart_volcano(self, model: str = "single", *, lang: Lang = "en", q: float = 0.05) -> Chart:
+        """Draw the ratios against their p-values.
+
+        Parameters
+        ----------
+        model : {"single", "joint"}, optional
+            Which model.
+        lang : {"fr", "en"}, optional
+            Language of the picture.
+        q : float, optional
+            Exposures with a q-value up to this are named.
+
+        Returns
+        -------
+        Chart
+            The volcano plot.
+        """
+        from epi.association.charts import draw_volcano
+
+        return draw_volcano(self, model, lang, q)
+
+    def __str__(self) -> str:
+        lines = [self.note()]
+        for row in self.table.to_dict("records"):
+            told = f"refused: {row['reason']}"
+            if not row["reason"]:
+                ratio = format_ratio(row["estimate"], row["ci_low"], row["ci_high"])
+                told = f"{self.measure} {ratio}, q {row['q']:.3g}"
+            lines.append(f"{row['label_en']} ({row['model']}, {row['scale_en']}): {told}")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        import html
+
+        shown = self.release().table
+        formats = dict.fromkeys(("estimate", "ci_low", "ci_high", self.measure), "{:.2f}".format)
+        formats |= dict.fromkeys(("p", "q", "unit_size"), "{:.2g}".format)
+        body = shown.rename(columns={"estimate": self.measure}).to_html(
+            index=False, max_rows=60, na_rep="–", formatters=formats
+        )
+        return f"<p>{html.escape(self.note())}</p>{body}"

@@ -1,0 +1,257 @@
+"""The exposure-wide screen: each exposure in turn, then all together, with q-values.
+
+Two designs give the same table. *Case-control inside the registry* (design B): logistic regression
+of case status, odds ratios. *Areas* (design A): regression of observed counts with the logarithm of
+the expected number as offset, ratios of rates. Rows are put in the order of their key first, so
+that nothing depends on how they arrived.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from epi.association.preparation import Study, prepare_areas, prepare_persons
+from epi.association.screen import Screen
+from epi.association.sir import Sir
+from epi.association.terms import (
+    Adjustment,
+    AgeForm,
+    Scale,
+    Unit,
+    build_terms,
+    find_unit,
+    read_adjustment,
+)
+from epi.errors import EstimationError, ParameterError
+from epi.stats.intervals import check_level, wald_interval
+from epi.stats.models import fit_glm
+from epi.stats.multiplicity import adjust_p
+
+CountFamily = Literal["poisson", "quasi-poisson", "negative-binomial"]
+
+
+def screen_exposures(
+    data: Any,
+    other: Any,
+    *,
+    exposures: Sequence[str] | None = None,
+    adjust: Sequence[str] | None = None,
+    cluster: str | None = "default",
+    scale: Scale | Mapping[str, float] = "iqr",
+    age: AgeForm = "spline",
+    family: CountFamily = "quasi-poisson",
+    joint: bool | Sequence[str] = True,
+    level: float = 0.95,
+    labels: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Screen:
+    """Screen exposures for an association with case status, or with the counts of areas.
+
+    Parameters
+    ----------
+    data : Enriched or pandas.DataFrame or Sir
+        Cases, one row a person, with their exposures (case-control); or the standardised ratios
+        of areas, whose expected numbers become the offset.
+    other : Enriched or pandas.DataFrame
+        Controls, with the same columns; or the exposures of the areas.
+    exposures : sequence of str, optional
+        Columns to screen; by default those that the enrichment added.
+    adjust : sequence of str, optional
+        ``age``, ``sex``, a column, ``log(column)`` or ``spline(column)``; by default age and sex
+        for persons, nothing for areas (already standardised).
+    cluster : str or None, optional
+        Column or level of territory that robust standard errors are clustered by; by default
+        *bassin de vie* for persons, *département* for areas. None gives the model's own errors.
+    scale : {"iqr", "sd", "unit"} or mapping, optional
+        Step that a ratio is given for: interquartile range of all rows of the study that are
+        informed, standard deviation, one unit, or a step for each exposure.
+    age : {"spline", "bands", "linear"}, optional
+        How age enters: natural cubic spline of 4 columns, five-year bands, or a line.
+    family : {"poisson", "quasi-poisson", "negative-binomial"}, optional
+        Law of the counts of areas.
+    joint : bool or sequence of str, optional
+        Also fit one model with all exposures, or with those named: an index and its components
+        cannot be in one model.
+    level : float, optional
+        Confidence level.
+    labels : mapping, optional
+        For each exposure, ``label_en``, ``label_fr`` and ``unit``; those of the enrichment by
+        default.
+
+    Returns
+    -------
+    Screen
+        One row for each exposure and model. A model that cannot be fitted has its reason in
+        place of numbers.
+
+    Raises
+    ------
+    EstimationError
+        If persons are both cases and controls, or no model at all can be fitted.
+    ParameterError
+        If a column or an option is unknown.
+
+    Notes
+    -----
+    Each model uses the rows complete for it, and says how many. An adjuster that is itself the
+    exposure under test leaves the adjustment of that model. Intervals are Wald's on the log scale.
+    """
+    check_level(level)
+    if isinstance(data, Sir):
+        study = prepare_areas(data, other, exposures, adjust or (), cluster, labels)
+        law: str = family
+        if family not in ("poisson", "quasi-poisson", "negative-binomial"):
+            raise ParameterError(f"family is {family!r}", "poisson, quasi-poisson or negative-binomial")
+    else:
+        wanted = ("age", "sex") if adjust is None else adjust
+        study = prepare_persons(data, other, exposures, wanted, cluster, labels)
+        law = "binomial"
+    adjustments = [read_adjustment(word, age=age) for word in study.adjust]
+    study.require([term.column for term in adjustments], "adjusters")
+    units = {name: find_unit(study.frame[name], scale, name) for name in study.exposures}
+    rows = [
+        _row(study, (name,), name, "single", _without(adjustments, (name,)), units, law, level)
+        for name in study.exposures
+    ]
+    rows += _joint_rows(study, joint, adjustments, units, law, level)
+    table = pd.DataFrame(rows)
+    if table["p"].notna().sum() == 0:
+        raise EstimationError(
+            "no exposure could be screened",
+            "at least one model that can be fitted",
+            faults=[f"{row['exposure']} ({row['model']}): {row['reason']}" for row in rows],
+        )
+    table["q"] = table.groupby("model")["p"].transform(lambda p: adjust_p(p.to_numpy()))
+    for name in ("n", "n_cases", "n_controls", "clusters"):
+        table[name] = table[name].astype("Int64")
+    order = [
+        "exposure", "model", "label_en", "label_fr", "scale_en", "scale_fr", "unit_size", "n", "n_cases",
+        "n_controls", "estimate", "ci_low", "ci_high", "p", "q", "clusters", "adjustment", "reason",
+    ]  # fmt: skip
+    settings = {
+        "design": study.design,
+        "model": {"binomial": "Logistic regression"}.get(law, f"{law.capitalize()} regression, offset log expected"),
+        "family": law,
+        "adjust": [term.describe() for term in adjustments],
+        "cluster": study.cluster,
+        "scale": dict(scale) if isinstance(scale, Mapping) else scale,
+        "age": age,
+        "level": level,
+        "rows": len(study.frame),
+    }
+    return Screen(table[order], "OR" if law == "binomial" else "RR", study.design, settings)
+
+
+def _joint_rows(
+    study: Study,
+    joint: bool | Sequence[str],
+    adjustments: Sequence[Adjustment],
+    units: Mapping[str, Unit],
+    law: str,
+    level: float,
+) -> list[dict[str, Any]]:
+    if joint is True:
+        named = study.exposures
+    elif not joint:
+        return []
+    else:
+        named = tuple(joint)
+        lacking = [name for name in named if name not in study.exposures]
+        if lacking:
+            raise ParameterError(f"joint names {', '.join(lacking)}, not screened", ", ".join(study.exposures))
+    together = tuple(name for name in named if not units[name].reason)
+    if len(together) < 2:
+        return []
+    terms = _without(adjustments, together)
+    fitted = _fit(study, together, terms, units, law)
+    return [_row(study, together, name, "joint", terms, units, law, level, fitted) for name in together]
+
+
+def _without(adjustments: Sequence[Adjustment], exposures: Sequence[str]) -> list[Adjustment]:
+    return [term for term in adjustments if term.column not in exposures]
+
+
+def _complete(study: Study, exposures: Sequence[str], terms: Sequence[Adjustment]) -> pd.DataFrame:
+    used = [*exposures, *(term.column for term in terms)]
+    return study.frame.dropna(subset=[*dict.fromkeys(used), *(["cluster"] if study.cluster else [])])
+
+
+def _fit(
+    study: Study, exposures: Sequence[str], terms: Sequence[Adjustment], units: Mapping[str, Unit], law: str
+) -> Any:
+    """Fit one model; a refusal is returned in words, to stand in the table."""
+    frame = _complete(study, exposures, terms)
+    try:
+        if frame.empty:
+            raise EstimationError("no row is complete", "rows informed for every term")
+        design = build_terms(frame, terms)
+        design = pd.concat([design, *(frame[[name]].astype(float) / units[name].size for name in exposures)], axis=1)
+        return fit_glm(
+            design,
+            frame["outcome"],
+            family=law,  # type: ignore[arg-type]
+            offset=np.log(frame["expected"]) if study.design == "areas" else None,
+            clusters=frame["cluster"] if study.cluster else None,
+        )
+    except EstimationError as error:
+        return "; ".join([error.arrived, *error.faults]).replace("the model cannot be fitted: ", "")
+
+
+def _row(
+    study: Study,
+    exposures: Sequence[str],
+    name: str,
+    model: str,
+    terms: Sequence[Adjustment],
+    units: Mapping[str, Unit],
+    law: str,
+    level: float,
+    fitted: Any = None,
+) -> dict[str, Any]:
+    label = study.labels.get(name, {})
+    unit = units[name]
+    row: dict[str, Any] = {
+        "exposure": name,
+        "model": model,
+        "label_en": label.get("label_en") or name,
+        "label_fr": label.get("label_fr") or label.get("label_en") or name,
+        "unit_size": unit.size,
+        "scale_en": unit.describe(str(label.get("unit") or ""), "en"),
+        "scale_fr": unit.describe(str(label.get("unit") or ""), "fr"),
+        "adjustment": ", ".join(
+            [*(term.describe() for term in terms), *(["the other exposures"] if model == "joint" else [])]
+        ),
+    }
+    hollow = dict.fromkeys(("estimate", "ci_low", "ci_high", "p"), np.nan)
+    if unit.reason:
+        nothing = {"n": pd.NA, "n_cases": pd.NA, "n_controls": pd.NA, "clusters": pd.NA}
+        return {**row, **hollow, **nothing, "reason": unit.reason}
+    frame = _complete(study, exposures, terms)
+    cases = int(frame["outcome"].sum())
+    row |= {
+        "n": len(frame),
+        "n_cases": cases,
+        "n_controls": len(frame) - cases if study.design == "case-control" else pd.NA,
+        "clusters": frame["cluster"].nunique() if study.cluster else pd.NA,
+    }
+    if fitted is None:
+        fitted = _fit(study, exposures, terms, units, law)
+    if isinstance(fitted, str):
+        return {**row, **hollow, "reason": fitted}
+    from scipy import stats
+
+    beta, error = fitted.term(name)
+    if not error > 0:
+        return {**row, **hollow, "reason": "its robust standard error is zero"}
+    interval = wald_interval(beta, error, log=True, level=level)
+    return {
+        **row,
+        "estimate": interval.estimate,
+        "ci_low": interval.low,
+        "ci_high": interval.high,
+        "p": float(2 * stats.norm.sf(abs(beta / error))),
+        "reason": "",
+    }

@@ -1,0 +1,168 @@
+"""``epi run`` and ``epi runs``: run a study, list what was run."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from epi.commands.console import Json, Runs, Studies, console, parse_assignments, print_json, print_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from epi.runner.folder import Run
+    from epi.runner.study import Study
+
+
+def run(
+    study: Annotated[str, typer.Argument(help="A study's name, or its folder.", show_default=False)],
+    parameter: Annotated[
+        list[str] | None, typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="A parameter; repeat for more.")
+    ] = None,
+    params: Annotated[
+        str | None, typer.Option("--params", help="A preset's name, or a YAML file of parameters.")
+    ] = None,
+    workspace: Annotated[
+        Path | None, typer.Option("--workspace", envvar="EPI_WORKSPACE", help="The data to run on.")
+    ] = None,
+    runs: Runs = Path("runs"),
+    studies: Studies = Path("studies"),
+    force: Annotated[bool, typer.Option("--force", help="Run even if a finished run is there.")] = False,
+    help_parameters: Annotated[
+        bool, typer.Option("--help-parameters", help="List the study's parameters and presets, and stop.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Run a study. Parameters are checked before anything starts; a finished run is not run again.
+
+    Example: `epi run sla_environment -p minimum_age=40 --workspace build/workspace`
+    """
+    from epi.runner.study import open_study
+
+    opened = open_study(study, studies)
+    if help_parameters:
+        _show_parameters(opened, json)
+        return
+    preset, values = _values(opened, params, parse_assignments(parameter or []))
+    from epi.runner.progress import Display
+    from epi.runner.run import run_study
+
+    with _terminable(), Display(console(stderr=True)) as display:
+        try:
+            done = run_study(
+                opened, values, preset=preset, workspace=workspace, runs_dir=runs, force=force, progress=display
+            )
+        except KeyboardInterrupt:
+            console(stderr=True).print("epi: stopped; nothing half-written is left. The same command starts it again.")
+            raise typer.Exit(130) from None
+    if json:
+        print_json(_plain(done))
+        return
+    verb = "not run again" if done.reused else "done"
+    console().print(f"{done.study} {done.run_id}: {verb}. {done.reason[:1].upper()}{done.reason[1:]}.")
+    console().print(f"{done.folder}")
+
+
+def runs(
+    study: Annotated[str | None, typer.Argument(help="Only this study's.")] = None,
+    runs: Runs = Path("runs"),
+    json: Json = False,
+) -> None:
+    """List the runs, the latest first.
+
+    Example: `epi runs sla_environment`
+    """
+    from epi.runner.folder import list_runs
+
+    found = list_runs(runs, study)
+    if json:
+        print_json([_plain(one) for one in found])
+    elif not found:
+        what = f" of {study}" if study else ""
+        console().print(f"there is no run{what} in {runs}; start one with: epi run STUDY")
+    else:
+        rows = [
+            (
+                one.study,
+                one.run_id,
+                one.status,
+                str(one.manifest.get("preset") or ""),
+                str(one.manifest.get("started", ""))[:16].replace("T", " "),
+                f"{one.manifest['seconds']:.1f}" if "seconds" in one.manifest else "",
+                "synthetic" if one.synthetic else "",
+            )
+            for one in found
+        ]
+        print_table(["study", "run", "status", "preset", "started (UTC)", "seconds", "data"], rows)
+
+
+def _values(study: Study, params: str | None, given: dict[str, str]) -> tuple[str | None, dict[str, Any]]:
+    """Tell a preset's name from a file of parameters; values on the command line go before."""
+    from epi.errors import ParameterError
+    from epi.runner.study import read_parameters
+
+    if params is None:
+        return None, dict(given)
+    if params in study.presets:
+        return params, dict(given)
+    if not Path(params).is_file():
+        raise ParameterError(
+            f"{params!r} is neither a preset nor a file",
+            f"a YAML file, or one of {', '.join(study.presets) or 'no preset'}",
+            f"epi run {study.name} --help-parameters",
+        )
+    return None, {**read_parameters(params), **given}
+
+
+def _show_parameters(study: Study, json: bool) -> None:
+    from epi.runner.inspection import plain_value
+
+    described = [
+        {
+            "name": name,
+            "type": parameter.type,
+            "default": plain_value(parameter.parse(name, parameter.default)),
+            "values": parameter.describe(),
+            "meaning": parameter.meaning,
+        }
+        for name, parameter in study.protocol.parameters.items()
+    ]
+    if json:
+        print_json({"parameters": described, "presets": {name: study.preset(name) for name in study.presets}})
+        return
+    rows = [(one["name"], one["type"], one["values"], one["meaning"]) for one in described]
+    print_table(["parameter", "type", "values", "meaning"], rows)
+    if study.presets:
+        console().print("\npresets (--params NAME): " + ", ".join(study.presets))
+
+
+def _plain(one: Run) -> dict[str, Any]:
+    kept = ("preset", "parameters", "started", "finished", "seconds", "peak_memory_mb", "data_fingerprint", "failure")
+    return {
+        "study": one.study,
+        "run_id": one.run_id,
+        "status": one.status,
+        "reused": one.reused,
+        "reason": one.reason or str(one.manifest.get("reason", "")),
+        "folder": str(one.folder),
+        "synthetic": one.synthetic,
+        **{name: one.manifest.get(name) for name in kept},
+    }
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let a polite kill end a run as Ctrl-C does: the kernel is stopped, the failure written."""
+
+    def stop(number: int, frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,63 @@
+"""``epi study``: list and check studies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from epi.commands.console import Json, Studies, console, new_app, print_json, print_table
+
+app = new_app("Studies: folders with a protocol, notebooks and presets.")
+
+
+@app.callback()
+def _group() -> None:
+    """Studies: folders with a protocol, notebooks and presets."""
+
+
+@app.command("list")
+def list_(studies: Studies = Path("studies"), json: Json = False) -> None:
+    """List the studies and their questions.
+
+    Example: `epi study list`
+    """
+    from epi.runner.study import list_studies
+
+    found = list_studies(studies)
+    if json:
+        print_json(
+            [
+                {
+                    "name": study.name,
+                    "version": study.protocol.version,
+                    "title": study.protocol.title.model_dump(),
+                    "question": study.protocol.question.model_dump(),
+                    "presets": list(study.presets),
+                    "notebooks": [notebook.file for notebook in study.protocol.notebooks],
+                }
+                for study in found
+            ]
+        )
+    elif found:
+        rows = [(study.name, study.protocol.question.en, ", ".join(study.presets)) for study in found]
+        print_table(["study", "question", "presets"], rows)
+    else:
+        console().print(f"there is no study in {studies}")
+
+
+@app.command("check")
+def check(
+    study: Annotated[str | None, typer.Argument(help="A study's name or folder; all by default.")] = None,
+    studies: Studies = Path("studies"),
+) -> None:
+    """Check a study folder: notebooks, parameter cells, presets, declared outputs.
+
+    Example: `epi study check sla_environment`
+    """
+    from epi.runner.study import list_studies, open_study
+
+    for one in [open_study(study, studies)] if study else list_studies(studies):
+        one.check()
+        console().print(f"study {one.name}: nothing wrong")

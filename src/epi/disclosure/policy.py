@@ -1,0 +1,202 @@
+"""The rules of disclosure control, read as data and checked."""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from epi.errors import ProtocolError
+from epi.files import read_yaml
+
+if TYPE_CHECKING:
+    from epi.protocol import Protocol
+
+Behaviour = Literal["hide", "flag"]
+
+
+class Policy(BaseModel):
+    """What may be printed, and what is hidden or refused.
+
+    Each field is described where its default stands, in ``policy.yml`` beside this module.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    version: str
+    min_count: int = Field(ge=1, le=1000)
+    bndmr_only_min_count: int = Field(ge=1)
+    bndmr_only_sources: tuple[str, ...]
+    mark: str = Field(min_length=1, max_length=12)
+    structural_partition: Behaviour
+    structural_share: Behaviour
+    quantiles: dict[str, float]
+    means: tuple[str, ...]
+    extremes: tuple[str, ...]
+    percent_columns: tuple[str, ...]
+    percent_decimals: int = Field(ge=0, le=6)
+    identifier_columns: tuple[str, ...]
+    identifier_endings: tuple[str, ...]
+    identifier_values: dict[str, str]
+    identifier_texts: tuple[str, ...]
+    quasi_identifiers: tuple[str, ...]
+    person_level_columns: int = Field(ge=2)
+    max_rows: int = Field(ge=1)
+    small_area_columns: tuple[str, ...]
+    population_columns: tuple[str, ...]
+    small_area_min_population: int = Field(ge=0)
+    site_columns: tuple[str, ...]
+    statistics: tuple[str, ...]
+    count_columns: tuple[str, ...]
+    person_units: tuple[str, ...]
+    share_units: dict[str, float]
+    page_rows: int = Field(ge=5)
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Policy:
+        for name, pattern in self.identifier_values.items():
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"identifier_values.{name} is not a regular expression") from error
+        unknown = sorted(set(self.identifier_texts) - set(self.identifier_values))
+        if unknown:
+            raise ValueError(f"identifier_texts names no rule of identifier_values: {', '.join(unknown)}")
+        wrong = sorted(name for name, level in self.quantiles.items() if not 0 < level < 1)
+        if wrong:
+            raise ValueError(f"quantiles outside 0 to 1: {', '.join(wrong)}")
+        if re.search(r"\d", self.mark):
+            raise ValueError("a mark with a digit would be read as a number")
+        return self
+
+    @cached_property
+    def value_patterns(self) -> dict[str, re.Pattern[str]]:
+        """Compiled rules on whole cells.
+
+        Returns
+        -------
+        dict
+            Rule name to compiled pattern.
+        """
+        return {name: re.compile(pattern) for name, pattern in self.identifier_values.items()}
+
+    @cached_property
+    def text_patterns(self) -> dict[str, re.Pattern[str]]:
+        """Compiled rules searched inside longer texts.
+
+        Returns
+        -------
+        dict
+            Rule name to compiled pattern, bounded by anything but a letter or digit.
+        """
+        return {
+            name: re.compile(rf"(?<![0-9A-Za-z])(?:{self.identifier_values[name]})(?![0-9A-Za-z])")
+            for name in self.identifier_texts
+        }
+
+    def is_small(self, count: float) -> bool:
+        """Say whether a number of persons is too small to be printed.
+
+        Parameters
+        ----------
+        count : float
+            A number of persons.
+
+        Returns
+        -------
+        bool
+            True from 1 to ``min_count - 1``.
+
+        Examples
+        --------
+        >>> policy = read_policy()
+        >>> [policy.is_small(count) for count in (0, 1, 10, 11)]
+        [False, True, True, False]
+        """
+        return 0 < count < self.min_count
+
+    def for_protocol(self, protocol: Protocol | None) -> Policy:
+        """Apply a study's own minimal count.
+
+        Parameters
+        ----------
+        protocol : Protocol or None
+            The study's protocol.
+
+        Returns
+        -------
+        Policy
+            This policy, with the protocol's minimal count.
+
+        Raises
+        ------
+        ProtocolError
+            If the protocol asks for less than the policy allows for its sources.
+        """
+        if protocol is None:
+            return self
+        alone = set(protocol.sources) <= set(self.bndmr_only_sources)
+        lowest = min(self.min_count, self.bndmr_only_min_count) if alone else self.min_count
+        if protocol.min_count < lowest:
+            raise ProtocolError(
+                f"min_count is {protocol.min_count} in the protocol",
+                f"{lowest} or more for these sources (policy {self.name} {self.version})",
+                f"write min_count: {self.min_count} in protocol.yml, or leave the line out",
+            )
+        return self.model_copy(update={"min_count": protocol.min_count})
+
+    def summary(self) -> dict[str, Any]:
+        """Give what the gate's record says of the rules applied.
+
+        Returns
+        -------
+        dict
+            Name, version and minimal count.
+        """
+        return {"name": self.name, "version": self.version, "min_count": self.min_count}
+
+
+def read_policy(path: str | Path | None = None) -> Policy:
+    """Read the rules of disclosure control.
+
+    Parameters
+    ----------
+    path : path-like, optional
+        A YAML file; the package's own rules by default.
+
+    Returns
+    -------
+    Policy
+        The checked rules.
+
+    Raises
+    ------
+    ProtocolError
+        If a field is missing, unknown or wrong; all faults at once.
+
+    Examples
+    --------
+    >>> read_policy().min_count
+    11
+    """
+    if path is None:
+        own = resources.files("epi.disclosure").joinpath("policy.yml")
+        content = yaml.safe_load(own.read_text(encoding="utf-8"))
+    else:
+        content = read_yaml(path)
+    try:
+        return Policy.model_validate(content)
+    except ValidationError as error:
+        faults = [f"{'.'.join(map(str, fault['loc'])) or 'policy'}: {fault['msg']}" for fault in error.errors()]
+        raise ProtocolError(
+            f"the disclosure policy has {len(faults)} fault(s)",
+            "the fields of src/epi/disclosure/policy.yml",
+            "correct them there",
+            faults=faults,
+        ) from error

@@ -1,0 +1,33 @@
+"""Exposures at the place of residence: what there is, who has it, where it comes from.
+
+Importing this room hangs ``enrich`` on every cohort.
+"""
+
+from __future__ import annotations
+
+from epi.cohort import Cohort
+from epi.exposure.area import average_by_area
+from epi.exposure.catalogue import Catalogue, VariableInfo, open_catalogue
+from epi.exposure.coverage import Coverage
+from epi.exposure.derived import DERIVED, nearest_site_km
+from epi.exposure.enrichment import Enriched, enrich
+from epi.exposure.open_registers import OpenRegister, read_t1d
+from epi.exposure.scaling import ScaledExposure, scale_exposure
+
+Cohort.register("enrich", enrich)
+
+__all__ = [
+    "DERIVED",
+    "Catalogue",
+    "Coverage",
+    "Enriched",
+    "OpenRegister",
+    "ScaledExposure",
+    "VariableInfo",
+    "average_by_area",
+    "enrich",
+    "nearest_site_km",
+    "open_catalogue",
+    "read_t1d",
+    "scale_exposure",
+]

@@ -1,0 +1,65 @@
+"""Communes of France: codes, territories, distances in metres, contours and maps, all offline."""
+
+from epi.geography.areas import area_of, belongs_to
+from epi.geography.classes import Classes, build_classes
+from epi.geography.codes import FAULTS, Repair, check_codes, repair_codes
+from epi.geography.communes import (
+    LEVELS,
+    describe_commune,
+    find_communes,
+    names_of,
+    read_communes,
+    territory,
+)
+from epi.geography.contours import read_contours
+from epi.geography.coordinates import check_degrees, check_metres, to_degrees, to_metres
+from epi.geography.distances import (
+    commune_distance_m,
+    count_within,
+    distance_m,
+    nearest,
+    planar_distance_m,
+)
+from epi.geography.maps import choropleth
+from epi.geography.passages import (
+    STATUSES,
+    CodeCoverage,
+    arrondissements_of,
+    city_of,
+    code_coverage,
+    to_current,
+)
+
+__all__ = [
+    "FAULTS",
+    "LEVELS",
+    "STATUSES",
+    "Classes",
+    "CodeCoverage",
+    "Repair",
+    "area_of",
+    "arrondissements_of",
+    "belongs_to",
+    "build_classes",
+    "check_codes",
+    "check_degrees",
+    "check_metres",
+    "choropleth",
+    "city_of",
+    "code_coverage",
+    "commune_distance_m",
+    "count_within",
+    "describe_commune",
+    "distance_m",
+    "find_communes",
+    "names_of",
+    "nearest",
+    "planar_distance_m",
+    "read_communes",
+    "read_contours",
+    "repair_codes",
+    "territory",
+    "to_current",
+    "to_degrees",
+    "to_metres",
+]

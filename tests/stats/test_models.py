@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from epi.errors import EstimationError
+from epi.stats import check_design, find_design_faults, find_separation, fit_glm, natural_spline
+
+R = json.loads((Path(__file__).parents[1] / "oracle" / "stats_models.json").read_text())
+PERSONS = pd.DataFrame(R["persons"])
+AREAS = pd.DataFrame(R["areas"])
+TIGHT = {"rel": 1e-8, "abs": 1e-10}
+LOGIT = PERSONS[["age", "male", "pm25"]].astype(float)
+COUNTS = AREAS[["x", "z"]].astype(float)
+
+
+def check(fit, expected, terms=None):
+    for name in terms or expected["terms"]:
+        place = expected["terms"].index(name)
+        mine = fit.term("intercept" if name == "(Intercept)" else name)
+        assert mine == pytest.approx((expected["coef"][place], expected["se"][place]), **TIGHT), name
+
+
+def test_logistic_as_glm_in_r():
+    check(fit_glm(LOGIT, PERSONS["case"], family="binomial"), R["logit"])
+
+
+def test_logistic_cluster_robust_as_sandwich_in_r():
+    fit = fit_glm(LOGIT, PERSONS["case"], family="binomial", clusters=PERSONS["cluster"])
+    check(fit, R["logit_cluster"])
+    assert fit.n_clusters == PERSONS["cluster"].nunique()
+
+
+@pytest.mark.parametrize("clusters", [None, PERSONS["cluster"]], ids=["model", "cluster"])
+def test_age_spline_gives_the_same_adjusted_effect_as_ns_in_r(clusters):
+    design = pd.DataFrame(natural_spline(PERSONS["age"], df=4), columns=[f"age_{i}" for i in range(4)])
+    design["male"] = PERSONS["male"].astype(float)
+    for code in ("24", "53"):
+        design[f"region{code}"] = (PERSONS["region"] == code).astype(float)
+    design["pm25"] = PERSONS["pm25"]
+    fit = fit_glm(design, PERSONS["case"], family="binomial", clusters=clusters)
+    expected = R["spline"] if clusters is None else R["spline_cluster"]
+    check(fit, expected, ["male", "region24", "region53", "pm25"])
+
+
+@pytest.mark.parametrize(
+    ("family", "clusters", "name"),
+    [
+        ("poisson", None, "poisson"),
+        ("poisson", AREAS["dep"], "poisson_cluster"),
+        ("quasi-poisson", None, "quasi"),
+    ],
+)
+def test_counts_with_an_offset_as_glm_in_r(family, clusters, name):
+    fit = fit_glm(
+        COUNTS, AREAS["observed"], family=family, offset=np.log(AREAS["expected"]), clusters=clusters
+    )
+    check(fit, R[name])
+    assert fit.dispersion == pytest.approx(R["dispersion"], **TIGHT)
+
+
+def test_negative_binomial_as_mass_in_r():
+    offset = np.log(AREAS["expected"])
+    fit = fit_glm(COUNTS, AREAS["observed"], family="negative-binomial", offset=offset)
+    assert fit.theta == pytest.approx(R["negbin"]["theta"], rel=1e-8)
+    check(fit, R["negbin"])
+    robust = fit_glm(
+        COUNTS, AREAS["observed"], family="negative-binomial", offset=offset, clusters=AREAS["dep"]
+    )
+    check(robust, {**R["negbin"], "se": R["negbin"]["se_cluster"]})
+
+
+def test_scaling_a_column_scales_its_coefficient_only():
+    fit = fit_glm(LOGIT, PERSONS["case"], family="binomial")
+    wide = fit_glm(LOGIT.assign(pm25=LOGIT["pm25"] * 1000), PERSONS["case"], family="binomial")
+    assert wide.term("pm25")[0] * 1000 == pytest.approx(fit.term("pm25")[0], rel=1e-9)
+    assert wide.term("age") == pytest.approx(fit.term("age"), rel=1e-9)
+
+
+def test_counts_less_spread_than_poisson_have_no_negative_binomial():
+    flat = pd.DataFrame({"x": np.arange(20.0)})
+    with pytest.raises(EstimationError, match="overdispersed"):
+        fit_glm(flat, [5, 6] * 10, family="negative-binomial")
+
+
+def test_each_fault_of_a_design_is_named_all_at_once():
+    design = pd.DataFrame(
+        {
+            "same": [1.0] * 6,
+            "hole": [1.0, 2.0, np.nan, 3.0, 2.0, 2.5],
+            "text": list("abcdef"),
+            "tiny": np.arange(6) * 1e-9,
+            "fine": [3.0, 1.0, 4.0, 1.0, 5.0, 9.0],
+        }
+    )
+    with pytest.raises(EstimationError) as caught:
+        check_design(design, [0, 1, 0, 1, 1, 0], model="the screen of 'fine'")
+    told = str(caught.value)
+    for words in ("'same' is constant", "'hole' is missing in 1 of 6", "'text' is", "'tiny' has a standard"):
+        assert words in told
+    assert "'fine' " not in told.split("reasons", 1)[1]
+
+
+def test_collinear_columns_are_named_with_what_holds_them():
+    rng = np.random.default_rng(3)
+    design = pd.DataFrame(rng.normal(size=(30, 3)), columns=["a", "b", "c"])
+    design["sum"] = 2 * design["a"] - design["c"]
+    assert find_design_faults(design) == ("'sum' is a linear combination of 'a', 'c'",)
+    regions = pd.get_dummies(pd.Series(list("xyz") * 10)).astype(float)
+    assert "'z' is a linear combination of" in find_design_faults(regions)[0]
+    assert find_design_faults(design[["a", "b", "c"]]) == ()
+
+
+def test_an_index_beside_its_own_components_is_refused_though_rounding_hides_it():
+    rng = np.random.default_rng(4)
+    parts = pd.DataFrame(rng.normal(size=(300, 3)), columns=["income", "workers", "unemployment"])
+    parts["index"] = (parts["workers"] + parts["unemployment"] - parts["income"]).round(3)
+    told = find_design_faults(parts)
+    assert told == ("'index' is nearly a linear combination of 'income', 'workers', 'unemployment'",)
+    strong = pd.DataFrame({"a": parts["income"], "b": parts["income"] + 0.2 * parts["workers"]})
+    assert find_design_faults(strong) == ()  # correlation 0.98: imprecise, and honest about it
+
+
+def test_a_column_given_twice_is_refused():
+    design = pd.DataFrame([[1.0, 2.0], [2.0, 1.0], [3.0, 3.0], [0.0, 1.0]], columns=["a", "a"])
+    assert find_design_faults(design) == ("'a' is there twice",)
+
+
+def test_separation_by_one_column_is_said_before_fitting():
+    x = pd.DataFrame({"near": [0.0, 0, 0, 0, 1, 1, 0, 0], "age": [1.0, 4, 2, 6, 3, 5, 5, 1]})
+    faults = find_design_faults(x, [0, 1, 0, 1, 1, 1, 0, 0])
+    assert faults == ("'near' = 1 holds only cases: its odds ratio is zero or infinite",)
+    y = [0, 0, 0, 1, 1, 1, 1, 0]
+    faults = find_design_faults(pd.DataFrame({"dose": [1.0, 2, 3, 4, 5, 6, 7, 0]}), y)
+    assert "separates cases from controls" in faults[0]
+
+
+def test_separation_by_several_columns_together_is_found_and_named():
+    rng = np.random.default_rng(8)
+    x = pd.DataFrame(rng.normal(size=(60, 3)), columns=["a", "b", "noise"])
+    y = (x["a"] + x["b"] > 0).astype(int)
+    assert find_design_faults(x, y) == ()
+    with pytest.raises(EstimationError, match="separated by 'a', 'b'"):
+        fit_glm(x, y, family="binomial")
+    assert find_separation(LOGIT, PERSONS["case"]) == ()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"outcome": [0, 1, 2, 1, 0, 1], "family": "binomial"}, "not 0 and 1"),
+        ({"outcome": [1, 1, 1, 1, 1, 1], "family": "poisson"}, "same in every row"),
+        ({"outcome": [1, np.nan, 1, 2, 1, 1], "family": "poisson"}, "missing in 1"),
+        ({"outcome": [1, -2, 1, 2, 1, 1], "family": "poisson"}, "negative"),
+        ({"outcome": [1, 2], "family": "poisson"}, "2 values for 6 rows"),
+        ({"offset": [0, 0, -np.inf, 0, 0, 0]}, "offset"),
+        ({"clusters": ["a"] * 6}, "1 cluster"),
+        ({"clusters": ["a", None, "b", "b", "a", "a"]}, "no cluster"),
+    ],
+)
+def test_what_cannot_be_fitted_is_refused_with_the_reason(arguments, words):
+    x = pd.DataFrame({"x": [1.0, 2, 3, 5, 4, 2]})
+    given = {"outcome": [2, 3, 1, 4, 2, 2], "family": "poisson", **arguments}
+    with pytest.raises(EstimationError, match=words):
+        fit_glm(x, given.pop("outcome"), **given)
+
+
+def test_too_few_rows_for_the_coefficients():
+    x = pd.DataFrame({"a": [1.0, 2, 4], "b": [3.0, 1, 2]})
+    assert find_design_faults(x) == ("3 rows for 3 coefficients",)
+
+
+def test_splines_refuse_what_has_no_quantiles():
+    for values, df in (([1, 1, 1, 2], 3), ([1.0, np.nan], 1), ([1, 2, 3], 0)):
+        with pytest.raises(EstimationError):
+            natural_spline(values, df=df)
+    assert natural_spline([2.0, 4, 6], df=1)[:, 0] == pytest.approx([-np.sqrt(1.5), 0, np.sqrt(1.5)])
