@@ -67,6 +67,26 @@ def project(lon: pd.Series, lat: pd.Series, epsg: pd.Series) -> tuple[np.ndarray
     return x, y
 
 
+def area_given_up(folder: Path, source: pd.DataFrame) -> pd.Series:
+    """Give the hectares that each commune still counts though a re-established commune took them.
+
+    The official area of a commune split after the survey is that of before; the area of the communes
+    that left it comes from their polygons. Without this they would be counted twice.
+    """
+    movements = read_source(folder, "commune_movements_1943_2025.csv.gz")
+    area = (pd.to_numeric(source["area_km2"]) * 100).set_axis(source["code_commune"])
+    young = set(source.loc[source["area_source"] == "polygon", "code_commune"])
+    left = movements[
+        (movements["mod"] == "21")
+        & (movements["typecom_av"] == "COM")
+        & (movements["com_av"] != movements["com_ap"])
+        & movements["com_ap"].isin(young)
+        & (movements["date_eff"] >= "2025-01-01")
+    ]
+    taken = area[left["com_ap"]].groupby(left["com_av"].to_numpy()).sum()
+    return source["code_commune"].map(taken).fillna(0).round().astype("Int32")
+
+
 def derive_communes(folder: Path) -> pd.DataFrame:
     """Put communes and municipal arrondissements in one table with every level they belong to."""
     source = read_source(folder, "communes_2026.csv.gz")
@@ -90,6 +110,7 @@ def derive_communes(folder: Path) -> pd.DataFrame:
     table["population"] = source["population_2023"].astype("int32")
     table["area_ha"] = (pd.to_numeric(source["area_km2"]) * 100).round().astype("Int32")
     lon, lat = pd.to_numeric(source["lon"]), pd.to_numeric(source["lat"])
+    table["area_ha"] -= area_given_up(folder, source)
     table["lon_e5"] = (lon * 1e5).round().astype("int32")
     table["lat_e5"] = (lat * 1e5).round().astype("int32")
     table["epsg"] = whole["epsg_local"].astype("int32")
@@ -114,11 +135,7 @@ def derive_areas(folder: Path) -> pd.DataFrame:
         *((level, zones, column, f"lib_{column}") for level, column in ZONES.items()),
     ]
     parts = [
-        frame[[code, name]]
-        .set_axis(["code", "name"], axis=1)
-        .query("code != ''")
-        .drop_duplicates()
-        .assign(level=level)
+        frame[[code, name]].set_axis(["code", "name"], axis=1).query("code != ''").drop_duplicates().assign(level=level)
         for level, frame, code, name in pairs
     ]
     table = pd.concat(parts).sort_values(["level", "code"], ignore_index=True)
@@ -273,14 +290,11 @@ def main() -> None:
     passages = derive_passages(folder, current)
     write_table(out / "passages.parquet", pa.Table.from_pandas(passages, preserve_index=False))
     postal = sorted(set(read_source(folder, "postal_codes.csv.gz")["code_postal"]))
-    write_table(
-        out / "postal_codes.parquet", pa.table({"postal_code": postal}), {"postal_code": "DELTA_BYTE_ARRAY"}
-    )
+    write_table(out / "postal_codes.parquet", pa.table({"postal_code": postal}), {"postal_code": "DELTA_BYTE_ARRAY"})
     write_table(
         out / "contours.parquet",
         derive_contours(folder, communes),
-        {"insee_code": "DELTA_BYTE_ARRAY"}
-        | {f"{axis}.list.element": "DELTA_BINARY_PACKED" for axis in ("x", "y")},
+        {"insee_code": "DELTA_BYTE_ARRAY"} | {f"{axis}.list.element": "DELTA_BINARY_PACKED" for axis in ("x", "y")},
     )
 
 

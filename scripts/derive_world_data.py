@@ -65,7 +65,9 @@ SHARES = {
 }  # fmt: skip
 # Orders of size of well-known diseases in the registry of 2022 (plausible, not published counts).
 ANCHORS = {
-    232: 15500, 2965: 2600, 97292: 60, 63259: 30, 603: 40, 586: 6500, 716: 2500, 98878: 5500, 98879: 1400, 903: 5000, 536: 6000, 90291: 6500,
+    232: 15500, 2965: 2600, 97292: 60, 63259: 30, 603: 40, 586: 6500,
+    716: 2500, 98878: 5500, 98879: 1400, 903: 5000, 536: 6000,
+    90291: 6500,
     117: 2500, 797: 3200, 558: 5500, 881: 3500, 636: 10500, 805: 2400, 778: 900, 70: 1700, 98896: 2400,
     273: 4500, 98895: 1200, 269: 2000, 589: 4200, 399: 2800, 870: 5500, 567: 3000, 90794: 2800,
     822: 2600, 251365: 4000, 848: 1100, 342: 2200, 95: 1200, 2138: 120,
@@ -123,7 +125,7 @@ def derive_ages(open_data: Path) -> None:
 
 
 def tail_curve() -> np.ndarray:
-    """Expected counts by rank: the published shape of the tail, the published total."""
+    """Give expected counts by rank: the published shape of the tail, the published total."""
     ranks = np.arange(1, DISORDERS + 1)
 
     def curve(top50: float, last: float) -> np.ndarray:
@@ -176,7 +178,7 @@ def prevalence(reference: Path) -> dict[int, float]:
 
 
 def derive_diseases(reference: Path) -> None:
-    """The catalogue from which the world draws: filière, weight, onset, inheritance, genes."""
+    """Derive the catalogue from which the world draws: filière, weight, onset, inheritance, genes."""
     entities = pd.read_csv(reference / "orphanet_entities.csv.gz").set_index("orpha_code")
     edges = pd.read_csv(reference / "orphanet_classification_edges_2023.csv.gz")[["child", "parent"]]
     newer = pd.read_csv(reference / "orphanet_parents_2025.csv.gz")

@@ -26,9 +26,7 @@ LIST = CodeList(
     source="guide, April 2022",
     system="ORPHA",
     date="2025-12-09",
-    codes=(
-        Code("803", "Amyotrophic lateral sclerosis", "Sclérose latérale amyotrophique", 'main, "classic"'),
-    ),
+    codes=(Code("803", "Amyotrophic lateral sclerosis", "Sclérose latérale amyotrophique", 'main, "classic"'),),
 )
 
 
@@ -52,9 +50,7 @@ def test_cases_differentials_and_controls_do_not_share_a_patient_by_definition()
     nomenclature = open_nomenclature()
 
     def closed(name: str) -> set[int]:
-        return {
-            below for code in open_code_list(name).orpha_codes for below in nomenclature.descendants(code)
-        }
+        return {below for code in open_code_list(name).orpha_codes for below in nomenclature.descendants(code)}
 
     cases = closed("als_and_related")
     for other in ("als_differential", "controls_neurological", "controls_other_networks"):

@@ -138,9 +138,7 @@ def test_a_circle_in_the_hierarchy_ends() -> None:
         + [(5, "active", "disorder", "5", None, None)],
         [(1, 2), (2, 3), (3, 1), (4, 3), (5, 4)],
     )
-    assert circle.descendants(1) == (1, 2, 3, 5), (
-        "an obsolete code is left out, what lies below it is reached"
-    )
+    assert circle.descendants(1) == (1, 2, 3, 5), "an obsolete code is left out, what lies below it is reached"
     assert circle.descendants(1, active_only=False) == (1, 2, 3, 4, 5)
     assert circle.ancestors(1) == (2, 3)
 

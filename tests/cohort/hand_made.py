@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import random
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pandas as pd
 
 import epi.cohort  # noqa: F401  (hangs the verb on workspaces)
@@ -137,7 +137,7 @@ class Registry:
             types = schema.tidy_types(name)
             ordered = list(rows)
             if shuffle is not None:
-                random.Random(f"{shuffle}{name}").shuffle(ordered)
+                ordered = [rows[i] for i in np.random.default_rng(shuffle).permutation(len(rows))]
             frame = pd.DataFrame(
                 {column: pd.Series([row.get(column) for row in ordered], dtype=object) for column in types}
             )

@@ -51,8 +51,8 @@ def test_planar_distances_agree_with_the_geodesic_within_a_territory():
         planar = geography.planar_distance_m(a["x_m"], a["y_m"], b["x_m"], b["y_m"], epsg1=a["epsg"], epsg2=b["epsg"])
         true = EARTH.inv(a["lon"].to_numpy(), a["lat"].to_numpy(), b["lon"].to_numpy(), b["lat"].to_numpy())[2]
         far = true > 5_000
-        # Lambert-93 stretches by up to 3 in a thousand at the ends of the country, the others hardly.
-        assert (np.abs(planar / np.where(far, true, 1) - 1)[far] < (0.0035 if epsg == 2154 else 0.001)).all()
+        # Lambert-93 stretches by up to 3 in a thousand at the ends of the country, the others less.
+        assert (np.abs(planar / np.where(far, true, 1) - 1)[far] < (0.0035 if epsg == 2154 else 0.0015)).all()
 
 
 def test_distances_between_communes():

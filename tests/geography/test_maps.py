@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -27,7 +29,7 @@ def texts(figure) -> list[str]:
         *(text.get_text() for text in figure.texts),
         legend.get_title().get_text(),
         *(text.get_text() for text in legend.get_texts()),
-        *(axes.get_title() for axes in figure.axes),
+        *(axes.get_title(loc="left") for axes in figure.axes),
     ]
 
 
@@ -141,6 +143,16 @@ def test_the_release_says_what_counts():
     )
 
 
+def test_a_map_of_communes_tells_the_gate_how_small_they_are():
+    table = table_of("commune", "Martinique").drop(columns="observed")
+    release = geography.choropleth(table, "commune").release()
+    assert "population" in release.not_counts
+    communes = geography.read_communes().set_index("insee_code")["population"]
+    assert release.table["population"].tolist() == communes[release.table["insee_code"]].tolist()
+    with pytest.raises(ParameterError, match="both area and insee_code"):
+        geography.choropleth(table.assign(insee_code=table["area"]), "commune")
+
+
 def test_french_words_and_numbers():
     table = table_of("commune", "departement:38").drop(columns="observed")
     figure = geography.choropleth(table, "commune", bins=[0.5, 1.25], lang="fr").figure()
@@ -206,6 +218,20 @@ def test_classes_hold_every_value_once(scale, scheme, shape):
     if classes.zero:
         assert (place[values == 0] == 0).all()
         assert (place[values > 0] > 0).all()
+
+
+def test_natural_breaks_have_the_least_squares_of_all():
+    values = np.array([1.0, 1.1, 1.2, 5.0, 5.3, 5.6, 9.0, 9.9, 14.0])
+    found = build_classes(values, scheme="natural", k=3)
+
+    def squares(place):
+        return sum(((values[place == i] - values[place == i].mean()) ** 2).sum() for i in np.unique(place))
+
+    every = [
+        squares(np.searchsorted([values[i], values[j]], values))
+        for i, j in itertools.combinations(range(len(values) - 1), 2)
+    ]
+    assert squares(found.assign(values)) == pytest.approx(min(every))
 
 
 def test_a_ratio_is_centred_on_one():

@@ -6,10 +6,10 @@ import ast
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 
 from epi.commands.console import parse_assignments
@@ -28,8 +28,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
 
 def injected(study: Study, values: dict[str, Any]) -> str:
     """The cell that papermill would run."""
-    notebook = nbformat.read(study.folder / "01_counts.ipynb", as_version=4)
-    notebook.metadata["papermill"] = {}
+    notebook = load_notebook_node(str(study.folder / "01_counts.ipynb"))
     made = parameterize_notebook(notebook, values, kernel_name="python3", language="python")
     (cell,) = (cell for cell in made.cells if "injected-parameters" in cell.metadata.get("tags", []))
     return str(cell.source)

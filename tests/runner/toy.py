@@ -61,7 +61,7 @@ def persons() -> pd.DataFrame:
         {{
             "person": ["{CANARY}-%03d" % n for n in number],
             "group": ["a" if n % 3 else "b" for n in number],
-            "age": [15 + n % 70 for n in number],
+            "age": [5 + n % 70 for n in number],
         }}
     )
 

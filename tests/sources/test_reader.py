@@ -11,12 +11,12 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from sources.handmade import EXTRACTED, nomenclature, rejected, registry, tidy, write
 
 from epi.errors import ParameterError, StorageError, WorkspaceError
 from epi.files import digest_file
 from epi.sources.bndmr import read_registry
 from epi.sources.bndmr.tables import DECLARED, PATIENT_TABLES, foreign_keys, tidy_columns
+from sources.handmade import EXTRACTED, nomenclature, registry, rejected, tidy, write
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +113,7 @@ def test_row_order_and_threads_do_not_matter(tmp_path: Path) -> None:
     rows["opposition"] += [rows["opposition"][1] | {"patient_id": row["patient_id"]} for row in patients]
     read_registry(write(tmp_path / "a", rows), tmp_path / "one", threads=1, nomenclature=nomenclature())
     for table in rows:
-        random.Random(table).shuffle(rows[table])
+        random.Random(table).shuffle(rows[table])  # noqa: S311
     read_registry(write(tmp_path / "b", rows), tmp_path / "two", threads=3, nomenclature=nomenclature())
     assert _digests(tmp_path / "one") == _digests(tmp_path / "two")
     for table in rows:

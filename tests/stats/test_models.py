@@ -56,9 +56,7 @@ def test_age_spline_gives_the_same_adjusted_effect_as_ns_in_r(clusters):
     ],
 )
 def test_counts_with_an_offset_as_glm_in_r(family, clusters, name):
-    fit = fit_glm(
-        COUNTS, AREAS["observed"], family=family, offset=np.log(AREAS["expected"]), clusters=clusters
-    )
+    fit = fit_glm(COUNTS, AREAS["observed"], family=family, offset=np.log(AREAS["expected"]), clusters=clusters)
     check(fit, R[name])
     assert fit.dispersion == pytest.approx(R["dispersion"], **TIGHT)
 
@@ -68,9 +66,7 @@ def test_negative_binomial_as_mass_in_r():
     fit = fit_glm(COUNTS, AREAS["observed"], family="negative-binomial", offset=offset)
     assert fit.theta == pytest.approx(R["negbin"]["theta"], rel=1e-8)
     check(fit, R["negbin"])
-    robust = fit_glm(
-        COUNTS, AREAS["observed"], family="negative-binomial", offset=offset, clusters=AREAS["dep"]
-    )
+    robust = fit_glm(COUNTS, AREAS["observed"], family="negative-binomial", offset=offset, clusters=AREAS["dep"])
     check(robust, {**R["negbin"], "se": R["negbin"]["se_cluster"]})
 
 

@@ -189,9 +189,8 @@ def draw_volcano(screen: Screen, model: str, lang: Lang, q: float) -> Chart:
         color = np.where(found, np.where(effect > 1, WARM, ACCENT), MUTED)
         axis.scatter(effect, height, s=np.where(found, 44, 26), c=color, alpha=0.9, linewidths=0, zorder=3)
         if found.any():
-            # The threshold lies anywhere between the last discovery and the first other test.
-            others = height[~found & (height < height[found].min())]
-            edge = (height[found].min() + (others.max() if others.size else 0.0)) / 2
+            # With k discoveries in m tests the last p is at most q k / m, and the next one above it.
+            edge = min(-np.log10(q * int(found.sum()) / tests), float(height[found].min()))
             axis.axhline(edge, color=MUTED, lw=0.8, ls="--", zorder=1)
             axis.annotate(f"q ≤ {format_number(q, 2, lang=lang)}", (1, edge), xytext=(-2, 3),
                           xycoords=axis.get_yaxis_transform(), textcoords="offset points", color=MUTED,

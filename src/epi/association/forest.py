@@ -95,7 +95,8 @@ def _limits(shown: pd.DataFrame) -> tuple[float, float]:
     span = max(np.log(known["estimate"].max()), -np.log(known["estimate"].min()), np.log(1.05))
     low = max(low, np.exp(-max(4 * span, np.log(1.6))))
     high = min(high, np.exp(max(4 * span, np.log(1.6))))
-    low, high = min(low, 0.97), max(high, 1.03)
+    # A quarter of the axis at least on either side of 1, so that its two heads have room.
+    low, high = min(low, 0.97, high ** (-1 / 3)), max(high, 1.03, low ** (-1 / 3))
     pad = 0.06 * np.log(high / low)
     return float(low * np.exp(-pad)), float(high * np.exp(pad))
 
@@ -111,24 +112,29 @@ def log_ticks(low: float, high: float) -> list[float]:
     Returns
     -------
     list of float
-        Four to seven ticks where round ones exist, 1 among them.
+        Round ticks, 1 among them.
 
     Examples
     --------
     >>> log_ticks(0.4, 2.2)
-    [0.5, 0.75, 1, 1.5, 2]
+    [0.5, 0.75, 1.0, 1.5, 2.0]
     """
+    width = np.log(high / low)
+    best: list[float] = []
     for steps in (
-        (0.1, 0.2, 0.5, 1, 2, 5, 10),
-        (0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4),
-        (0.6, 0.7, 0.8, 0.9, 1, 1.2, 1.4, 1.6),
-        (0.8, 0.85, 0.9, 0.95, 1, 1.05, 1.1, 1.15, 1.2),
         (0.94, 0.96, 0.98, 1, 1.02, 1.04, 1.06),
+        (0.85, 0.9, 0.95, 1, 1.05, 1.1, 1.15),
+        (0.7, 0.8, 0.9, 1, 1.2, 1.4),
+        (0.25, 0.5, 0.75, 1, 1.5, 2, 3),
+        (0.1, 0.2, 0.5, 1, 2, 5, 10),
+        (0.001, 0.01, 0.1, 1, 10, 100, 1000),
     ):
-        inside = [step for step in steps if low <= step <= high]
-        if 4 <= len(inside) <= 7:
+        inside = [float(step) for step in steps if low <= step <= high]
+        # Ticks must reach over most of the axis: three of them close together say little of the rest.
+        if len(inside) >= 3 and np.log(inside[-1] / inside[0]) >= 0.55 * width:
             return inside
-    return sorted({1.0, *(step for step in (0.01, 0.1, 0.5, 2, 10, 100) if low <= step <= high)})
+        best = inside if len(inside) > len(best) else best
+    return best
 
 
 def _draw(shown: pd.DataFrame, title: str, measure: str, level: float, lang: Lang) -> Figure:
@@ -171,10 +177,9 @@ def _draw(shown: pd.DataFrame, title: str, measure: str, level: float, lang: Lan
     middle.grid(axis="x", color=GRID, lw=0.7, zorder=0)
     middle.set_axisbelow(True)
     middle.set_xlabel(f"{measure} ({words['axis']})", fontsize=8.5)
-    middle.text(0.0, head, f"← {words['lower']}", transform=middle.get_yaxis_transform(), color=MUTED,
-                fontsize=8, va="center")  # fmt: skip
-    middle.text(1.0, head, f"{words['higher']} →", transform=middle.get_yaxis_transform(), color=MUTED,
-                fontsize=8, va="center", ha="right")  # fmt: skip
+    head_style = {"transform": middle.get_yaxis_transform(), "color": MUTED, "fontsize": 8, "va": "center"}
+    middle.text(0.0, head, f"← {words['lower']}", **head_style)
+    middle.text(1.0, head, f"{words['higher']} →", ha="right", **head_style)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
     return figure
 

@@ -117,7 +117,7 @@ def tabulate(
     words: tuple[str, ...] = ()
     if isinstance(observed, pd.DataFrame):
         cases_frame, are_persons = observed, "observed" not in observed.columns
-    elif isinstance(getattr(observed, "members", None), pd.DataFrame):
+    elif hasattr(type(observed), "members"):
         # An enriched cohort carries the cohort it comes from; enriched frames carry none.
         cohort = getattr(observed, "cohort", None) if hasattr(observed, "catalogue") else observed
         cases_frame, are_persons = observed.members, True
@@ -302,6 +302,13 @@ def _count_persons(
     if "age_low" in strata:
         frame = frame.assign(age_low=frame["age_low"].where(keep, people["age_low"].iloc[0]))
         frame["age_low"] = frame["age_low"].astype(people["age_low"].dtype)
+    if len(frame) and not keep.any():
+        raise EstimationError(
+            f"none of the {len(frame)} cases can be placed in the population",
+            "cases with a residence, a sex and an age at index that the population knows",
+            "for a cohort, index_on('diagnosis') gives the age",
+            faults=[f"{persons} case(s): {reason}" for reason, persons in losses if persons],
+        )
     keys = ["area", *strata]
     counted = frame[keep].groupby(keys, as_index=False, observed=True).size()
     counted = counted.rename(columns={"size": "observed"})

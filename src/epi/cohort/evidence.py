@@ -134,8 +134,8 @@ class Active(Criterion):
         return (
             Part(
                 Text(
-                    f"with at least one activity {words.en} ({self.context_words.en}{label.en})",
-                    f"avec au moins une activité {words.fr} ({self.context_words.fr}{label.fr})",
+                    f"with at least one activity {words.en}: {self.context_words.en}{label.en}",
+                    f"avec au moins une activité {words.fr} : {self.context_words.fr}{label.fr}",
                 ),
                 Text("no such activity", "aucune activité de ce type"),
             ),

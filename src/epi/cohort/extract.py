@@ -51,6 +51,7 @@ class Extraction:
         self._ws = workspace
         self._criteria = tuple(criteria)
         self._index = index
+        self._backend = workspace.table("patient").get_backend()
         check_columns(workspace, self._criteria, index)
         follow = [item for item in self._criteria if isinstance(item, c.FollowUp)]
         default = c.FollowUp("index", "index", workspace.extraction_date, "administrative")
@@ -60,7 +61,9 @@ class Extraction:
         self._flags = [f"part_{rank}" for rank in range(len(parts))]
         flagged = facts.mutate(**dict(zip(self._flags, parts, strict=True)))
         cases = [(~flagged[name], rank) for rank, name in enumerate(self._flags)]
-        self._facts = flagged.mutate(fate=ibis.cases(*cases, else_=len(parts)) if cases else ibis.literal(0))
+        whole = flagged.mutate(fate=ibis.cases(*cases, else_=len(parts)) if cases else ibis.literal(0))
+        # Written as SQL once: Ibis takes longer to write such a query than the engine to run it.
+        self._facts = self._backend.sql(str(ibis.to_sql(whole)), schema=whole.schema())
 
     # -- facts: one row for each patient, with what the criteria look at ------------------------
 
@@ -202,13 +205,16 @@ class Extraction:
         self._groups = [item.places for item in self._criteria if isinstance(item, c.Residing)]
         if not self._ws.has("patient", "residence_commune"):
             return facts.mutate(insee_code=ibis.null("string"), commune_population=ibis.null("int64"))
-        codes = facts.select("residence_commune").distinct().to_pandas()["residence_commune"]
+        codes = self._ws.table("patient").select("residence_commune").distinct().to_pandas()["residence_commune"]
         place = locate(codes.dropna(), self._groups)
         # An empty frame has no types for the engine to read: one row that no code matches gives them.
         if place.empty:
             blank = {"residence_commune": "", "insee_code": "", "commune_population": 0}
             place = pd.DataFrame([blank | {f"in_{rank}": False for rank in range(len(self._groups))}])
-        return facts.left_join(ibis.memtable(place), "residence_commune").drop("residence_commune_right")
+        self._place = ibis.memtable(place)
+        # Executing it once hands it to the engine, under its name, for as long as this object lives.
+        self._backend.execute(self._place.head(1))
+        return facts.left_join(self._place, "residence_commune").drop("residence_commune_right")
 
     def _timed(self, facts: ibis.Table) -> ibis.Table:
         rule = self._index.rule if self._index is not None else ""

@@ -46,7 +46,7 @@ def draw_flow(table: pd.DataFrame, reasons: Mapping[str, str], lang: str = "en",
     matplotlib.figure.Figure
         The drawing.
     """
-    return draw_flows(table.assign(cohort=""), {"": reasons}, lang)
+    return draw_flows(table.assign(cohort=""), {"": reasons}, lang, synthetic)
 
 
 def draw_flows(

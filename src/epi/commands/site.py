@@ -48,7 +48,7 @@ def build(
         return
     console().print(f"{site.pages} pages for {', '.join(site.studies)}: {site.folder / 'index.html'}")
     if site.left_out:
-        console().print(f"{site.left_out} notebook outputs left out: they did not pass through epi.output")
+        console().print(f"{site.left_out} notebook outputs left out; each page says why")
 
 
 @app.command("serve")

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from epi.disclosure.ledger import read_gate
     from epi.disclosure.marks import find_gate_line, payload_digest, verify_cell_output
     from epi.disclosure.policy import Policy, read_policy
-    from epi.disclosure.recording import format_estimate, read_results, record, results_table
+    from epi.disclosure.readings import format_estimate, read_result_rows, read_results, results_table
+    from epi.disclosure.recording import record
     from epi.disclosure.suppression import Suppressed, audit, suppress
 
 _HOMES = {
@@ -30,14 +31,15 @@ _HOMES = {
     "check_outputs": "checks",
     "check_release": "gate",
     "find_gate_line": "marks",
-    "format_estimate": "recording",
+    "format_estimate": "readings",
     "output": "door",
     "payload_digest": "marks",
     "read_gate": "ledger",
     "read_policy": "policy",
-    "read_results": "recording",
+    "read_result_rows": "readings",
+    "read_results": "readings",
     "record": "recording",
-    "results_table": "recording",
+    "results_table": "readings",
     "suppress": "suppression",
     "verify_cell_output": "marks",
 }
@@ -57,6 +59,7 @@ __all__ = [
     "payload_digest",
     "read_gate",
     "read_policy",
+    "read_result_rows",
     "read_results",
     "record",
     "results_table",

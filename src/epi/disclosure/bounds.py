@@ -51,7 +51,7 @@ def split_components(cells: Cells) -> list[Component]:
     list of Component
         In an order that does not depend on the table's.
     """
-    parent = list(range(len(cells.values)))
+    parent = list(range(len(cells.counts)))
 
     def find(cell: int) -> int:
         while parent[cell] != cell:
@@ -101,9 +101,7 @@ class Bounds:
     ) -> None:
         self.cells = cells
         self.component = component
-        self.unknown = [
-            cell for cell in component.members if cell in hidden or not cells.is_printed(cell)
-        ]
+        self.unknown = [cell for cell in component.members if cell in hidden or not cells.is_printed(cell)]
         unknown = set(self.unknown)
         self._hidden = {cell for cell in self.unknown if cells.is_printed(cell)}
         self._floor = self._find_floors()
@@ -116,13 +114,13 @@ class Bounds:
                 continue
             (count, _), (rest, _), (whole, _) = (*equation.terms, (0, 0), (0, 0))[:3]
             if equation.kind == "complement" and whole not in unknown and count in unknown:
-                ceiling[count] = min(ceiling[count], cells.values[whole])
+                ceiling[count] = min(ceiling[count], cells.counts[whole])
                 ties[rest] = count
                 continue
             self._hard.append(equation)
         self._ceiling, self._ties = ceiling, ties
         self._seen: dict[int, tuple[float, float]] = {
-            cell: (cells.values[cell], cells.values[cell]) for cell in self.unknown
+            cell: (cells.counts[cell], cells.counts[cell]) for cell in self.unknown
         }
         if before is not None:
             self._seen.update(before._seen)
@@ -130,18 +128,18 @@ class Bounds:
         self._exact: dict[int, tuple[float, float]] = {}
 
     def _find_floors(self) -> dict[int, int]:
-        """The least value of each hidden cell: 1, or 0 where a zero may be hidden in its group."""
+        """Find the least value of each hidden cell: 1, or 0 where a zero may be hidden in its group."""
         free: set[int] = set()
         for equation in self.component.equations:
             if equation.kind not in ADDITIVE:
                 continue
             parts = [cell for cell, sign in equation.terms if sign > 0]
             if all(cell in self._hidden for cell in parts) or any(
-                cell in self._hidden and self.cells.values[cell] == 0 for cell in parts
+                cell in self._hidden and self.cells.counts[cell] == 0 for cell in parts
             ):
                 free.update(parts)
         return {
-            cell: int(cell in self._hidden and cell not in free and self.cells.values[cell] > 0)
+            cell: int(cell in self._hidden and cell not in free and self.cells.counts[cell] > 0)
             for cell in self.unknown
         }
 
@@ -155,15 +153,17 @@ class Bounds:
             if any(sign != open_[0][1] for _, sign in open_) or met.intersection(cell for cell, _ in open_):
                 return None
             met.update(cell for cell, _ in open_)
-            known = sum(sign * self.cells.values[cell] for cell, sign in equation.terms if cell not in unknown)
+            known = sum(sign * self.cells.counts[cell] for cell, sign in equation.terms if cell not in unknown)
             rest = (equation.total - known) * open_[0][1]
             low = sum(self._floor[cell] for cell, _ in open_)
             high = sum(self._ceiling[cell] for cell, _ in open_)
             for cell, _ in open_:
                 floor, ceiling = self._floor[cell], self._ceiling[cell]
-                others = math.fsum(self._ceiling[each] for each, _ in open_ if each != cell) if (
-                    math.isinf(high)
-                ) else high - ceiling
+                others = (
+                    math.fsum(self._ceiling[each] for each, _ in open_ if each != cell)
+                    if (math.isinf(high))
+                    else high - ceiling
+                )
                 closed[cell] = (max(floor, rest - others), min(ceiling, rest - (low - floor)))
         for cell in self.unknown:
             closed.setdefault(cell, (self._floor[cell], self._ceiling[cell]))
@@ -183,10 +183,10 @@ class Bounds:
             The smallest and the largest value that nothing printed rules out.
         """
         if cell not in self._seen:
-            return self.cells.values[cell], self.cells.values[cell]
+            return self.cells.counts[cell], self.cells.counts[cell]
         if cell in self._ties:
             count = self._ties[cell]
-            whole = self.cells.values[cell] + self.cells.values[count]
+            whole = self.cells.counts[cell] + self.cells.counts[count]
             low, high = self.interval(count)
             return whole - high, whole - low
         if self._closed is not None:
@@ -278,11 +278,11 @@ class Bounds:
                     columns.append(place[each])
                     signs.append(sign)
                 else:
-                    known += sign * self.cells.values[each]
+                    known += sign * self.cells.counts[each]
             totals.append(equation.total - known)
         system = csr_array((signs, (rows, columns)), shape=(len(self._hard), len(names)))
         # Far beyond any figure of the table: keeps the programme bounded, and is wide whatever the rule.
-        far = 1000 + 10 * sum(abs(self.cells.values[each]) for each in self.component.members)
+        far = 1000 + 10 * sum(abs(self.cells.counts[each]) for each in self.component.members)
         box = [(float(self._floor[each]), float(min(far, self._ceiling[each]))) for each in names]
         return names, system, totals, box
 
@@ -345,4 +345,4 @@ def sensitive_cells(cells: Cells, members: Iterable[int], width: int) -> list[in
     list of int
         Cells counting 1 to ``width - 1`` persons, and those of groups in one category.
     """
-    return [cell for cell in members if 0 < cells.values[cell] < width or cell in cells.structural]
+    return [cell for cell in members if 0 < cells.counts[cell] < width or cell in cells.structural]

@@ -48,7 +48,7 @@ class Cells:
 
     Parameters
     ----------
-    values : list of int
+    counts : list of int
         True values.
     places : list of list of (str, int)
         Column and row where each is printed; empty when it is only implied.
@@ -64,7 +64,7 @@ class Cells:
         Cells equal to their denominator.
     """
 
-    values: list[int] = field(default_factory=list)
+    counts: list[int] = field(default_factory=list)
     places: list[list[tuple[str, int]]] = field(default_factory=list)
     keys: list[tuple[str, ...]] = field(default_factory=list)
     equations: list[Equation] = field(default_factory=list)
@@ -89,10 +89,10 @@ class Cells:
         int
             Its index.
         """
-        self.values.append(value)
+        self.counts.append(value)
         self.keys.append(key)
         self.places.append([place] if place else [])
-        return len(self.values) - 1
+        return len(self.counts) - 1
 
     def is_printed(self, cell: int) -> bool:
         """Say whether a number stands in the table.
@@ -122,7 +122,7 @@ class Cells:
         tuple
             A sort key that does not depend on the row order.
         """
-        return self.values[cell], self.keys[cell]
+        return self.counts[cell], self.keys[cell]
 
 
 def build_cells(release: Release, policy: Policy) -> Cells:
@@ -156,7 +156,7 @@ def build_cells(release: Release, policy: Policy) -> Cells:
 
 
 def _print_cells(release: Release, cells: Cells) -> dict[tuple[str, int], int]:
-    """Number the printed counts; a denominator repeated down a column is one number."""
+    """Give a number to each printed count; a denominator repeated down a column is one number."""
     keys = row_keys(release)
     additive = {counted.column for counted in release.counts if counted.adds_up_within is not None}
     repeated = {counted.of for counted in release.counts if counted.of is not None} - additive
@@ -180,7 +180,7 @@ def _print_cells(release: Release, cells: Cells) -> dict[tuple[str, int], int]:
 
 
 def _additive_groups(release: Release, counted: Counted) -> list[tuple[list[int], bool]]:
-    """Groups of rows to tie, and whether their total is known outside the table."""
+    """List the groups of rows to tie, and whether their total is known outside the table."""
     table = release.table
     if counted.adds_up_within is not None:
         return [(rows, True) for rows in group_rows(table, counted.adds_up_within)]
@@ -211,7 +211,7 @@ def _tie_group(
         return
     total_row = _find_total(cells, members)
     parts = [cell for cell in members if cell != total_row]
-    total = sum(cells.values[cell] for cell in parts)
+    total = sum(cells.counts[cell] for cell in parts)
     if known and total >= policy.min_count:
         cells.equations.append(Equation("sum", tuple((cell, 1) for cell in parts), total))
         if total_row is not None:
@@ -220,7 +220,7 @@ def _tie_group(
         cells.equations.append(Equation("rows", (*((cell, 1) for cell in parts), (total_row, -1)), 0))
     if not known and total_row is None:
         return
-    if total >= policy.min_count and len(parts) > 1 and max(cells.values[cell] for cell in parts) == total:
+    if total >= policy.min_count and len(parts) > 1 and max(cells.counts[cell] for cell in parts) == total:
         cells.structural.update(parts)
 
 
@@ -230,9 +230,9 @@ def _find_total(cells: Cells, members: list[int]) -> int | None:
     def says_so(cell: int) -> bool:
         return any(word.strip().casefold() in TOTAL_WORDS for word in cells.keys[cell][1:])
 
-    values = [cells.values[cell] for cell in members]
-    largest = max(members, key=lambda cell: (cells.values[cell], says_so(cell), cells.keys[cell]))
-    if cells.values[largest] == 0 or 2 * cells.values[largest] != sum(values):
+    values = [cells.counts[cell] for cell in members]
+    largest = max(members, key=lambda cell: (cells.counts[cell], says_so(cell), cells.keys[cell]))
+    if cells.counts[largest] == 0 or 2 * cells.counts[largest] != sum(values):
         return None
     others = sum(value > 0 for value in values) - 1
     return largest if others >= 2 or says_so(largest) else None
@@ -252,16 +252,14 @@ def _tie_complements(
         count, whole = index[column, row], index[of, row]
         if count == whole:
             continue
-        rest = cells.values[whole] - cells.values[count]
+        rest = cells.counts[whole] - cells.counts[count]
         complement = cells.add(rest, (f"{of} - {column}", *keys[row]))
         cells.equations.append(Equation("complement", ((count, 1), (complement, 1), (whole, -1)), 0))
-        if rest == 0 and cells.values[count] > 0:
+        if rest == 0 and cells.counts[count] > 0:
             cells.shares.append(count)
 
 
-def _tie_steps(
-    release: Release, cells: Cells, index: dict[tuple[str, int], int], keys: list[tuple[str, ...]]
-) -> None:
+def _tie_steps(release: Release, cells: Cells, index: dict[tuple[str, int], int], keys: list[tuple[str, ...]]) -> None:
     counted = set(count_columns(release))
     for sequence in nested_sequences(release):
         steps = {origin: step for step, origin in difference_columns(release.table, sequence).items()}
@@ -271,10 +269,10 @@ def _tie_steps(
                 step = steps.get(column)
                 if step in counted and (step, after) in index:
                     removed = index[step, after]
-                    if abs(cells.values[removed]) != cells.values[removed]:
+                    if abs(cells.counts[removed]) != cells.counts[removed]:
                         continue
                 else:
-                    drop = cells.values[first] - cells.values[second]
+                    drop = cells.counts[first] - cells.counts[second]
                     removed = cells.add(drop, (f"step of {column}", *keys[after]))
                 cells.equations.append(Equation("step", ((second, 1), (removed, 1), (first, -1)), 0))
 

@@ -97,7 +97,7 @@ def is_dated(values: pd.Series) -> bool:
     if types.is_datetime64_any_dtype(values):
         return True
     if isinstance(values.dtype, pd.PeriodDtype):
-        return str(values.dtype.freq.name)[0] not in "YAQM"  # type: ignore[attr-defined]
+        return str(values.dtype.freq.name)[0] not in "YAQM"
     if types.is_object_dtype(values):
         return any(isinstance(value, dt.date | np.datetime64) for value in values)
     return False

@@ -6,7 +6,7 @@ import csv
 import io
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -203,8 +203,6 @@ def _check_level(name: str, level: str | None, protocol: Protocol | None) -> str
 
 
 def _retitle(release: Release, title: str | None) -> Release:
-    from dataclasses import replace
-
     return release if title is None else replace(release, title=title)
 
 
@@ -250,10 +248,7 @@ def write_csv(decision: Decision) -> str:
         values, hidden = decision.table[column], decision.hidden[column]
         whole = is_whole(values) and not is_text(values)
         columns.append(
-            [
-                decision.policy.mark if hide else _cell(value, whole)
-                for value, hide in zip(values, hidden, strict=True)
-            ]
+            [decision.policy.mark if hide else _cell(value, whole) for value, hide in zip(values, hidden, strict=True)]
         )
     writer.writerows(zip(*columns, strict=True))
     return buffer.getvalue()

@@ -114,9 +114,7 @@ def _check_column(column: str, values: pd.Series, policy: Policy) -> list[Findin
         ]
     if str(values.dtype) == "geometry":
         return [
-            Finding(
-                "geometry", "refused", column, "it holds shapes: join contours inside the chart's draw function"
-            )
+            Finding("geometry", "refused", column, "it holds shapes: join contours inside the chart's draw function")
         ]
     return [
         Finding("identifier_value", "refused", column, f"{cells} cell(s) are shaped like: {rule}")

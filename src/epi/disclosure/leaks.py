@@ -128,8 +128,7 @@ def check_declared(release: Release, policy: Policy) -> list[Finding]:
                 _no(
                     "undeclared",
                     column,
-                    "a summary of persons: declare it as derived from the count it rests on, "
-                    "Counted('n', derived=(…))",
+                    "a summary of persons: declare it as derived from the count it rests on, Counted('n', derived=(…))",
                 )
             )
     return findings

@@ -91,7 +91,7 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        One for each line.
+        One for each whole line; a last one cut by a killed process was never acknowledged.
 
     Raises
     ------
@@ -101,10 +101,11 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     lines = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    *whole, _half = path.read_bytes().split(b"\n")
+    for number, line in enumerate(whole, start=1):
         try:
             value = json.loads(line)
-        except json.JSONDecodeError:
+        except ValueError:
             value = None
         if not isinstance(value, dict):
             raise DataError(

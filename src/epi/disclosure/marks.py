@@ -62,9 +62,7 @@ def verify_cell_output(output: Mapping[str, Any], gate_lines: Iterable[Mapping[s
     return find_gate_line(output, gate_lines) is not None
 
 
-def find_gate_line(
-    output: Mapping[str, Any], gate_lines: Iterable[Mapping[str, Any]]
-) -> Mapping[str, Any] | None:
+def find_gate_line(output: Mapping[str, Any], gate_lines: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     """Find the record of what a notebook cell shows.
 
     Parameters

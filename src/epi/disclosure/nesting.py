@@ -53,11 +53,11 @@ def nested_sequences(release: Release) -> list[Sequence]:
     for counted in release.counts:
         if counted.nested:
             by.setdefault(counted.adds_up_within or (), []).append(counted.column)
-    sequences = []
-    for within, columns in by.items():
-        for rows in group_rows(release.table, within):
-            sequences.append(Sequence(tuple(rows), tuple(columns)))
-    return sequences
+    return [
+        Sequence(tuple(rows), tuple(columns))
+        for within, columns in by.items()
+        for rows in group_rows(release.table, within)
+    ]
 
 
 def group_rows(table: pd.DataFrame, within: tuple[str, ...]) -> list[list[int]]:
@@ -206,9 +206,7 @@ def _merge_all(table: pd.DataFrame, sequences: list[Sequence], policy: Policy) -
     return done
 
 
-def _merge_sequence(
-    table: pd.DataFrame, rows: tuple[int, ...], columns: list[str], policy: Policy
-) -> list[list[int]]:
+def _merge_sequence(table: pd.DataFrame, rows: tuple[int, ...], columns: list[str], policy: Policy) -> list[list[int]]:
     counts = table[columns].to_numpy(float, na_value=np.nan)
     blocks = [[rows[0]]]
     pending: list[int] = []
@@ -260,8 +258,8 @@ def _merge_rows(release: Release, block: list[int], sequences: list[Sequence]) -
 
 
 def _merged_number(release: Release, column: str, values: pd.Series) -> object:
-    """A figure of the last row stays right only if it rests on that row alone."""
-    if column in derived_columns(release) or column in count_columns(release) or values.nunique() > 1:
+    """Keep a figure of the last row only if it rests on that row alone."""
+    if column in derived_columns(release) or column in count_columns(release) or len(set(values.dropna())) > 1:
         return np.nan if column not in release.not_counts else values.iloc[-1]
     return values.iloc[-1]
 

@@ -6,11 +6,12 @@ import base64
 import math
 from collections.abc import Callable
 from html import escape
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
-from epi.disclosure.columns import count_columns, is_text, is_whole
+from epi.disclosure.columns import count_columns, has_word, is_text, is_whole
 from epi.disclosure.gate import Decision
 
 THIN = "\u202f"
@@ -18,7 +19,7 @@ MINUS = "\u2212"
 
 # Every rule starts at .epi-output, so that nothing outside it changes; colours hold on light and dark.
 _STYLE = """
-.epi-output{font:14px/1.45 system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif;margin:.6em 0;
+.epi-output{font:14px/1.45 system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif;margin:.7em 0 1.3em;
  max-width:100%;overflow-x:auto;color:inherit}
 .epi-output table{border-collapse:collapse;border:0;margin:0;font-variant-numeric:tabular-nums lining-nums;
  border-top:1.5px solid currentColor;border-bottom:1.5px solid currentColor;background:none}
@@ -194,11 +195,13 @@ def _writer(decision: Decision, column: str) -> Callable[[object], str]:
     if column in count_columns(decision.release) or is_whole(values):
         return lambda value: format_number(float(value), 0)  # type: ignore[arg-type]
     decimals = choose_decimals(values.to_numpy(float, na_value=np.nan))
+    if has_word(column, ("p", "q")):
+        decimals = max(3, min(decimals, 4))
     return lambda value: format_number(float(value), decimals)  # type: ignore[arg-type]
 
 
 def choose_decimals(values: np.ndarray) -> int:
-    """Choose how many decimals a set of figures needs: three significant figures, at most six decimals.
+    """Choose how many decimals a set of figures needs: two below ten, fewer above, more below 0.05.
 
     Parameters
     ----------
@@ -213,14 +216,16 @@ def choose_decimals(values: np.ndarray) -> int:
     Examples
     --------
     >>> import numpy as np
-    >>> choose_decimals(np.array([1.853, 12.1])), choose_decimals(np.array([22.5])), choose_decimals(np.array([4e-4]))
-    (2, 1, 6)
+    >>> [choose_decimals(np.array([typical])) for typical in (850.0, 22.5, 1.853, 0.74, 0.004)]
+    [0, 1, 2, 2, 4]
     """
     sizes = np.abs(values[np.isfinite(values) & (values != 0)])
     if not len(sizes):
         return 0
     typical = float(np.median(sizes))
-    return int(min(6, max(0, 2 - math.floor(math.log10(typical)))))
+    if typical >= 0.05:
+        return 0 if typical >= 100 else (1 if typical >= 10 else 2)
+    return min(6, 1 - math.floor(math.log10(typical)))
 
 
 def format_number(value: float, decimals: int) -> str:
@@ -240,9 +245,11 @@ def format_number(value: float, decimals: int) -> str:
 
     Examples
     --------
-    >>> format_number(26767, 0) == "26\u202f767", format_number(-1.25, 1)
-    (True, '−1.2')
+    >>> format_number(26767, 0) == "26\u202f767", format_number(-1.25, 1), format_number(0.0001, 3)
+    (True, '−1.2', '<0.001')
     """
+    if 0 < value < 0.5 * 10**-decimals and decimals:
+        return f"<{10**-decimals:.{decimals}f}"
     if math.isinf(value):
         return "∞" if value > 0 else f"{MINUS}∞"
     return f"{value:,.{decimals}f}".replace(",", THIN).replace("-", MINUS)
@@ -254,7 +261,7 @@ def _is_figures(texts: list[str]) -> bool:
 
 
 def _has_groups(texts: list[str]) -> bool:
-    return any(first == second for first, second in zip(texts, texts[1:], strict=False))
+    return any(first == second for first, second in pairwise(texts))
 
 
 def _class(numeric: bool) -> str:

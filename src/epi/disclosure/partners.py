@@ -83,7 +83,7 @@ class Protection:
                 open_ = [cell for cell, _ in equation.terms if cell in self.hidden]
                 if len(open_) != 1:
                     continue
-                choices = [cell for cell, _ in equation.terms if self.can_fall(cell) and self.cells.values[cell]]
+                choices = [cell for cell, _ in equation.terms if self.can_fall(cell) and self.cells.counts[cell]]
                 if choices:
                     self.hidden.add(min(choices, key=self.cells.order))
                     changed = True
@@ -105,12 +105,12 @@ class Protection:
 
 
 def _smallest_in_sum(state: Protection, cell: int, _: Bounds) -> set[int]:
-    """The rule of one dimension: the smallest other cell of the only group."""
+    """Apply the rule of one dimension: the smallest other cell of the only group."""
     sums = [equation for equation in state.component.equations if equation.kind != "complement"]
     if len(sums) != 1 or sums[0].kind not in ADDITIVE:
         return set()
     choices = [
-        each for each, _ in sums[0].terms if state.can_fall(each) and state.cells.values[each] > 0 and each != cell
+        each for each, _ in sums[0].terms if state.can_fall(each) and state.cells.counts[each] > 0 and each != cell
     ]
     return {min(choices, key=state.cells.order)} if choices else set()
 
@@ -118,7 +118,7 @@ def _smallest_in_sum(state: Protection, cell: int, _: Bounds) -> set[int]:
 def _narrow_move(state: Protection, cell: int, bounds: Bounds) -> set[int]:
     """Enough to reach from the least possible value to `width` values above it."""
     low = bounds.interval(cell)[0]
-    value = state.cells.values[cell]
+    value = state.cells.counts[cell]
     up = _move(state, cell, max(1.0, low + state.width - value), zeros=False)
     down = _move(state, cell, low - value, zeros=False) if value > low else set()
     return up | down
@@ -163,7 +163,7 @@ def _move(state: Protection, cell: int, amount: float, *, zeros: bool) -> set[in
     many = len(members)
     cost, upper, lower = np.zeros(many), np.full(many, np.inf), np.zeros(many)
     for each in members:
-        rank, value = place[each], cells.values[each]
+        rank, value = place[each], cells.counts[each]
         free = each in state.hidden or not cells.is_printed(each)
         floor = 0 if zeros or not cells.is_printed(each) else min(1, value)
         lower[rank] = value - floor

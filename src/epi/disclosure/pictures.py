@@ -12,6 +12,7 @@ from epi.errors import DisclosureError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 BACKGROUND = "background"
 """Mark, by ``artist.set_gid("background")``, points that are no statistics: towns, measuring stations."""
@@ -42,12 +43,11 @@ def check_picture(figure: Figure, decision: Decision, name: str) -> None:
     for artist in figure.findobj(lambda one: isinstance(one, PathCollection | Line2D)):
         if artist.get_gid() == BACKGROUND or not artist.get_visible():
             continue
+        points = 0
         if isinstance(artist, PathCollection):
             points = int(np.isfinite(np.ma.filled(artist.get_offsets(), np.nan)).all(axis=1).sum())
-        elif artist.get_linestyle() in {"None", "none", "", " "} and artist.get_marker() not in {None, "None", "", " "}:
-            points = len(artist.get_xydata())
-        else:
-            continue
+        elif isinstance(artist, Line2D) and _is_scattered(artist):
+            points = int(np.size(artist.get_xdata()))
         if points > rows and not _is_tick(artist):
             faults.append(f"{points} points are drawn together from a table of {rows} row(s)")
     texts = [text.get_text() for text in figure.findobj(Text) if isinstance(text, Text)]
@@ -62,6 +62,12 @@ def check_picture(figure: Figure, decision: Decision, name: str) -> None:
             "artist.set_gid('background')",
             faults=sorted(set(faults)),
         )
+
+
+def _is_scattered(line: Line2D) -> bool:
+    """Say whether a line shows markers alone."""
+    nothing = {"None", "none", "", " "}
+    return line.get_linestyle() in nothing and str(line.get_marker()) not in nothing
 
 
 def _is_tick(artist: object) -> bool:

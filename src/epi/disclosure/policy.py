@@ -23,7 +23,56 @@ Behaviour = Literal["hide", "flag"]
 class Policy(BaseModel):
     """What may be printed, and what is hidden or refused.
 
-    Each field is described where its default stands, in ``policy.yml`` beside this module.
+    Defaults, sources and reasons stand in ``policy.yml``, beside this module.
+
+    Parameters
+    ----------
+    name, version : str
+        Which rules these are.
+    min_count : int
+        The smallest number of persons that may be printed; zero may be.
+    bndmr_only_min_count : int
+        What a protocol may lower `min_count` to, when all its sources are in `bndmr_only_sources`.
+    bndmr_only_sources : tuple of str
+        Sources that allow it.
+    mark : str
+        What stands for a hidden cell.
+    structural_partition, structural_share : {"hide", "flag"}
+        What to do of a whole group in one category, and of a count equal to its denominator.
+    quantiles : dict
+        Words of column names that hold a quantile, and its level.
+    means, extremes : tuple of str
+        Words of column names that hold a summary of persons, and one person's value.
+    percent_columns : tuple of str
+        Words of column names that hold a percentage.
+    percent_decimals : int
+        Decimals kept of it.
+    identifier_columns, identifier_endings : tuple of str
+        Names, and endings of names, of columns that are never printed.
+    identifier_values : dict
+        Shapes of identifiers, as regular expressions for whole cells.
+    identifier_texts : tuple of str
+        Those that titles, notes and labels are searched for.
+    quasi_identifiers : tuple of str
+        Columns that together make a row look like a person.
+    person_level_columns : int
+        How many of them are refused together.
+    max_rows : int
+        The longest table printed.
+    small_area_columns, population_columns : tuple of str
+        Columns of communes, and of their inhabitants.
+    small_area_min_population : int
+        The smallest area printed beside a count of patients.
+    site_columns : tuple of str
+        Columns of sites, whose agreement is needed.
+    statistics, count_columns : tuple of str
+        Words of column names that hold a statistic, and a count of persons.
+    person_units : tuple of str
+        Units of recorded values that count persons.
+    share_units : dict
+        Units of recorded shares, and what a whole is in each.
+    page_rows : int
+        Rows of a table shown on a page.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

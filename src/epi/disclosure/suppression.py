@@ -92,12 +92,11 @@ def suppress(release: Release, policy: Policy) -> Suppressed:
     small = _primary(cells, policy)
     if cells.structural:
         findings.append(
-            Finding(
-                "structural", "hidden", _columns(cells, cells.structural), "a whole group is in one category"
-            )
+            Finding("structural", "hidden", _columns(cells, cells.structural), "a whole group is in one category")
         )
     hidden = set(small)
     unresolved = _protect(release, cells, hidden, policy)
+    release = replace(release, table=release.table.reset_index(drop=True))
     mask = pd.DataFrame(False, index=release.table.index, columns=release.table.columns)
     _mask_counts(release, cells, hidden, mask)
     if small:
@@ -137,9 +136,7 @@ def _flag_structures(cells: Cells, policy: Policy) -> list[Finding]:
     findings = []
     if cells.structural and policy.structural_partition == "flag":
         findings.append(
-            Finding(
-                "structural", "warning", _columns(cells, cells.structural), "a whole group is in one category"
-            )
+            Finding("structural", "warning", _columns(cells, cells.structural), "a whole group is in one category")
         )
         cells.structural.clear()
     if cells.shares and policy.structural_share == "flag":
@@ -157,15 +154,19 @@ def _flag_structures(cells: Cells, policy: Policy) -> list[Finding]:
 
 
 def _primary(cells: Cells, policy: Policy) -> set[int]:
-    """Printed cells that are small, whose complement is small, or that are structural."""
+    """List printed cells that are small, whose complement is small, or that are structural."""
     small = {
         cell
-        for cell in range(len(cells.values))
-        if cells.is_printed(cell) and (policy.is_small(cells.values[cell]) or cell in cells.structural)
+        for cell in range(len(cells.counts))
+        if cells.is_printed(cell) and (policy.is_small(cells.counts[cell]) or cell in cells.structural)
     }
     for equation in cells.equations:
-        if equation.kind == "complement" and policy.is_small(cells.values[equation.terms[1][0]]):
-            small.add(equation.terms[0][0])
+        if equation.kind != "complement":
+            continue
+        (count, _), (rest, _), (whole, _) = equation.terms
+        # Zero of a small, hence hidden, denominator stays: its complement is as unknown as that one.
+        if policy.is_small(cells.counts[rest]) and not (cells.counts[count] == 0 and whole in small):
+            small.add(count)
     return small
 
 
@@ -177,9 +178,7 @@ def _protect(release: Release, cells: Cells, hidden: set[int], policy: Policy) -
         before = len(hidden)
         for component in components:
             state = Protection(cells, component, policy.min_count, hidden)
-            if hidden.intersection(component.members) or sensitive_cells(
-                cells, component.members, policy.min_count
-            ):
+            if hidden.intersection(component.members) or sensitive_cells(cells, component.members, policy.min_count):
                 state.run()
                 unresolved.update(state.unresolved)
         _fall_counts(release, cells, hidden)
@@ -188,18 +187,16 @@ def _protect(release: Release, cells: Cells, hidden: set[int], policy: Policy) -
 
 
 def _fall_counts(release: Release, cells: Cells, hidden: set[int]) -> None:
-    """A count declared as derived from another falls with it."""
+    """Hide the counts declared as derived from a hidden one."""
     counts = set(count_columns(release))
-    falls = {
-        counted.column: {name for name in counted.derived if name in counts} for counted in release.counts
-    }
+    falls = {counted.column: {name for name in counted.derived if name in counts} for counted in release.counts}
     if not any(falls.values()):
         return
     index = {place: cell for cell, places in enumerate(cells.places) for place in places}
     for cell in list(hidden):
         for column, row in cells.places[cell]:
             for name in falls.get(column, ()):
-                if (name, row) in index and cells.values[index[name, row]] > 0:
+                if (name, row) in index and cells.counts[index[name, row]] > 0:
                     hidden.add(index[name, row])
 
 
@@ -212,12 +209,11 @@ def _mask_counts(release: Release, cells: Cells, hidden: set[int], mask: pd.Data
     for cell in hidden:
         for column, row in cells.places[cell]:
             for name in (column, *falls.get(column, ())):
-                place = mask.columns.get_loc(name)
-                mask.iloc[row, place] = bool(pd.notna(release.table[name].iloc[row]))
+                mask.loc[mask.index[row], name] = bool(pd.notna(release.table[name].iloc[row]))
 
 
 def _mask_quantiles(release: Release, mask: pd.DataFrame, policy: Policy) -> list[Finding]:
-    """A quantile needs enough persons on each side of it."""
+    """Hide quantiles without enough persons on each side of them."""
     hidden: dict[str, int] = {}
     for counted in release.counts:
         counts = release.table[counted.column].to_numpy(float, na_value=np.nan)
@@ -316,9 +312,7 @@ def audit(release: Release, suppressed: pd.DataFrame, policy: Policy) -> list[Fi
         found = [cell for cell in targets if bounds and not bounds.is_safe(cell, policy.min_count)]
         if found:
             findings.append(
-                Finding(
-                    "unprotected", "refused", _columns(cells, found), f"{len(found)} hidden count(s) can be found"
-                )
+                Finding("unprotected", "refused", _columns(cells, found), f"{len(found)} hidden count(s) can be found")
             )
     return findings
 
@@ -344,21 +338,3 @@ def unexplained_columns(release: Release, policy: Policy) -> list[str]:
         for column in release.table.columns
         if column not in known and not is_text(release.table[column]) and is_statistic(column, policy)
     ]
-
-
-def with_table(release: Release, table: pd.DataFrame) -> Release:
-    """Give a release another table.
-
-    Parameters
-    ----------
-    release : Release
-        A declared table.
-    table : pandas.DataFrame
-        The table to put in its place, same columns.
-
-    Returns
-    -------
-    Release
-        The same declaration on the other table.
-    """
-    return replace(release, table=table)

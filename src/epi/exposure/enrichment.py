@@ -161,10 +161,9 @@ def enrich(
 def _members(members: Any) -> tuple[pd.DataFrame, Any]:
     if isinstance(members, pd.DataFrame):
         return members, None
-    frame = getattr(members, "members", None)
-    if not isinstance(frame, pd.DataFrame):
+    if not hasattr(type(members), "members"):
         raise ParameterError(f"members are a {type(members).__name__}", "a cohort or a frame of members")
-    return frame, members
+    return members.members, members
 
 
 def _source(

@@ -193,7 +193,7 @@ def territory(level: str) -> pd.DataFrame:
     Examples
     --------
     >>> territory("region").query("name == 'Corse'")[["code", "communes", "population"]].values.tolist()
-    [['94', 360, 357690]]
+    [['94', 360, 355486]]
     """
     column = "insee_code" if check_level(level) == "commune" else level
     communes = read_communes()

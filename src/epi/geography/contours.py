@@ -75,7 +75,7 @@ def union_by(shapes: np.ndarray, keys: np.ndarray | pd.Series) -> pd.Series:
 
 @lru_cache(maxsize=48)
 def mosaic(level: str, territory: str, tolerance_m: float) -> dict[str, pd.Series]:
-    """Give a territory cut at a level and at the département, simplified once for both.
+    """Give a territory cut at a level and at the département, lightened once for both.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def read_contours(
         have a commune there, whole. All of France by default.
     tolerance_m : float, optional
         Simplify: details smaller than a square of this side fall, shared borders stay shared. The
-        communes' polygons are never simplified further.
+        communes' polygons are never reduced further.
 
     Returns
     -------
@@ -162,7 +162,10 @@ def read_contours(
             areas.to_numpy(dtype=object), lambda at, to=to: np.column_stack(to.transform(at[:, 0], at[:, 1]))
         )
         parts.append(pd.DataFrame({"code": areas.index, "shape": degrees}))
-    table = pd.concat(parts).sort_values("code", ignore_index=True)
+    table = pd.concat(parts).sort_values("code", kind="stable", ignore_index=True)
+    if table["code"].duplicated().any():
+        # INSEE's remainder code of the catchment areas lies on both sides of the oceans.
+        table = table.groupby("code", sort=True)["shape"].agg(shapely.union_all).reset_index()
     return geopandas.GeoDataFrame(
         {"code": table["code"], "name": table["code"].map(names_of(level))},
         geometry=table["shape"].to_numpy(dtype=object),

@@ -56,7 +56,7 @@ def distance_m(lon1: ArrayLike, lat1: ArrayLike, lon2: ArrayLike, lat2: ArrayLik
     Examples
     --------
     >>> distance_m(2.3522, 48.8566, 5.3698, 43.2965).round(-3).tolist()  # Paris to Marseille
-    [661000.0]
+    [660000.0]
     """
     x1, y1 = check_degrees(lon1, lat1, what="first points")
     x2, y2 = check_degrees(lon2, lat2, what="second points")
@@ -79,7 +79,7 @@ def planar_distance_m(
 ) -> np.ndarray:
     """Measure straight lines in a local projection, pair by pair.
 
-    Within a territory a legal projection is true to one part in a thousand.
+    Lambert-93 is true to three parts in a thousand, the overseas projections to one and a half.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def commune_distance_m(first: Codes, second: Codes) -> np.ndarray:
     Examples
     --------
     >>> commune_distance_m(["38185", None], ["69123", "38185"]).round(-3).tolist()
-    [95000.0, nan]
+    [94000.0, nan]
     """
     points = np.append(store.communes()[["lon", "lat"]].to_numpy(), [[np.nan, np.nan]], axis=0)
     one, two = points[commune_rows(first)[1]], points[commune_rows(second)[1]]

@@ -105,8 +105,26 @@ def ground_of(rows: pd.DataFrame, margin: float = 0.02) -> Box:
     return (west - more, south - more, east + more, north + more)
 
 
-def _fit(ground: Box, width: float, height: float) -> tuple[float, float]:
-    """Give the largest size within width x height that has the ground's proportions."""
+def fit(ground: Box, width: float, height: float) -> tuple[float, float]:
+    """Give the largest size within a window that has the ground's proportions.
+
+    Parameters
+    ----------
+    ground : tuple of float
+        West, south, east, north, in metres.
+    width, height : float
+        Size of the window in inches.
+
+    Returns
+    -------
+    tuple of float
+        Width and height in inches.
+
+    Examples
+    --------
+    >>> fit((0, 0, 200, 100), 3.0, 3.0)
+    (3.0, 1.5)
+    """
     ratio = (ground[3] - ground[1]) / (ground[2] - ground[0])
     return (width, width * ratio) if width * ratio <= height else (height / ratio, height)
 
@@ -148,7 +166,7 @@ def plan_layout(present: np.ndarray, level: str, head: float, foot: float) -> La
     reach = max((part[2] - part[0]) / (whole[2] - whole[0]), (part[3] - part[1]) / (whole[3] - whole[1]))
     full = reach > _WHOLE
     ground = whole if full else part
-    width, height = _fit(ground, _MAIN_WIDTH, _MAIN_HEIGHT)
+    width, height = fit(ground, _MAIN_WIDTH, _MAIN_HEIGHT)
     if not full:
         # A slender region would leave an empty page: show some of its neighbours instead.
         width, height = max(width, 3.2), max(height, 3.2)
@@ -157,7 +175,7 @@ def plan_layout(present: np.ndarray, level: str, head: float, foot: float) -> La
     bar = 0.0 if full else _CAPTION  # the sea has room for the scale bar, a zoomed window has none
     bottom = foot + row + (0.1 if overseas else 0.0) + bar
     # The side column holds the legend and a window below it.
-    height_page = bottom + max(height, 4.3) + head
+    height_page = bottom + max(height, 3.7) + head
     left = 0.1 + (_MAIN_WIDTH - width) / 2
     main = Panel("metropolitan", ground, (left, height_page - head - height, width, height))
     panels = [main, *_row(overseas, foot)]
@@ -167,11 +185,11 @@ def plan_layout(present: np.ndarray, level: str, head: float, foot: float) -> La
         near = cells["departement"].isin(["75", "92", "93", "94"]) if level == "departement" else capital
         caption = "Paris" if level == "departement" else "Île-de-France"
         inner = ground_of(cells[near], 0.03)
-        across, tall = _fit(inner, SIDE - 0.2, 1.7)
+        across, tall = fit(inner, SIDE - 0.2, 1.7)
         place = (legend_left, bottom + 0.05, across, tall)
         panels.append(Panel("metropolitan", inner, place, caption, framed=True))
     elif not full:
-        across, tall = _fit(whole, 1.15, 1.15)
+        across, tall = fit(whole, 1.15, 1.15)
         locator = (legend_left, bottom + 0.05, across, tall)
     scale = (left + 0.02, main.place[1] + (0.08 if full else -0.12))
     return Layout(WIDTH, height_page, tuple(panels), (legend_left, height_page - head), locator, scale)

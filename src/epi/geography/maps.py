@@ -151,7 +151,8 @@ def choropleth(
     Returns
     -------
     Chart
-        The map, drawn from its table.
+        The map, drawn from its table: the columns given, the codes as `area` (`insee_code` for communes,
+        with their `population`, so that the disclosure gate sees how small they are), `name`.
 
     Raises
     ------
@@ -186,8 +187,8 @@ def choropleth(
         counts=counts,
         title=title,
         note=" ".join(part for part in (note, foot) if part),
-        not_counts=not_counts,
-        labels={"area": level, "name": "name", value: label or value},
+        not_counts=not_counts if level != "commune" else (*not_counts, "population"),
+        labels={key_of(level): level, "name": "name", value: label or value},
     )
     return Chart(release, lambda shown: _draw(shown, settings), alt)
 
@@ -199,10 +200,13 @@ def _prepare(values: pd.DataFrame, level: str, area: str, value: str, count: str
         raise ParameterError(
             f"the table has no column {', '.join(lacking)}", f"columns {', '.join(wanted)}", "name them"
         )
-    table = values.rename(columns={area: "area"}).reset_index(drop=True)
+    key = key_of(level)
+    if area != key and key in values.columns:
+        raise ParameterError(f"the table has both {area} and {key}", f"one column of area codes, named {area}")
+    table = values.rename(columns={area: key}).reset_index(drop=True)
     names = names_of(level)
     drawn = set(commune_cells()["insee_code" if level == "commune" else level].dropna())
-    codes = table["area"].astype(object)
+    codes = table[key].astype(object)
     faults = {
         "have no area code": codes.isna(),
         "repeat an area already given": codes.duplicated() & codes.notna(),
@@ -219,10 +223,30 @@ def _prepare(values: pd.DataFrame, level: str, area: str, value: str, count: str
     shown = _numbers(table[value])
     if np.isinf(shown).any() or (shown.isna() & table[value].notna()).any():
         raise ParameterError(f"column {value} holds what is no number", "finite numbers or missing values")
-    table["area"] = codes
+    table[key] = codes
     if "name" not in table.columns:
-        table.insert(list(table.columns).index("area") + 1, "name", codes.map(names))
-    return table.sort_values("area", ignore_index=True)
+        table.insert(list(table.columns).index(key) + 1, "name", codes.map(names))
+    if level == "commune" and "population" not in table.columns:
+        table["population"] = codes.map(commune_cells()["population"]).astype("int64")
+    return table.sort_values(key, ignore_index=True)
+
+
+def key_of(level: str) -> str:
+    """Give the name of the column of codes in a map's table.
+
+    A column of commune codes keeps the name by which the disclosure gate knows small areas.
+
+    Parameters
+    ----------
+    level : str
+        The level mapped.
+
+    Returns
+    -------
+    str
+        "insee_code" for communes, "area" for any other level.
+    """
+    return "insee_code" if level == "commune" else "area"
 
 
 def _numbers(column: pd.Series) -> pd.Series:
@@ -231,7 +255,7 @@ def _numbers(column: pd.Series) -> pd.Series:
 
 def _draw(table: pd.DataFrame, settings: MapSettings) -> Figure:
     words = WORDS[settings.lang]
-    shown = pd.Series(_numbers(table[settings.value]).to_numpy(), index=table["area"].astype(str))
+    shown = pd.Series(_numbers(table[settings.value]).to_numpy(), index=table[key_of(settings.level)].astype(str))
     classes = build_classes(shown, **settings.classes)
     cells = commune_cells()
     column = "insee_code" if settings.level == "commune" else settings.level

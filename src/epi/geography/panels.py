@@ -12,7 +12,7 @@ import shapely
 from epi import plotting
 from epi.geography.classes import Classes, write_number
 from epi.geography.contours import mosaic
-from epi.geography.layout import Box, Layout, Panel
+from epi.geography.layout import Box, Layout, Panel, fit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,6 +66,8 @@ def _add(axes: Axes, shapes: pd.Series | np.ndarray, **look: Any) -> None:
 
 def _seen(shapes: pd.Series, ground: Box) -> pd.Series:
     """Keep the shapes that touch the ground of a window."""
+    if shapes.empty:
+        return shapes
     west, south, east, north = shapely.bounds(shapes.to_numpy(dtype=object)).T
     return shapes[(west < ground[2]) & (east > ground[0]) & (south < ground[3]) & (north > ground[1])]
 
@@ -128,7 +130,7 @@ def draw_panel(figure: Figure, layout: Layout, panel: Panel, level: str, classes
         for spine in axes.spines.values():
             spine.set(visible=True, color=plotting.MUTED, linewidth=0.5)
     if panel.caption:
-        axes.set_title(panel.caption, fontsize=7.5, fontweight="normal", color=plotting.INK, pad=2.5)
+        axes.set_title(panel.caption, loc="left", fontsize=7.5, fontweight="normal", color=plotting.INK, pad=2.5)
     return axes
 
 
@@ -237,12 +239,22 @@ def _locator(figure: Figure, layout: Layout, main: Panel, at: Box) -> None:
     from matplotlib.patches import Rectangle
 
     pieces = mosaic("region", "metropolitan", 1200.0)["areas"]
-    west, south, east, north = shapely.total_bounds(pieces.to_numpy(dtype=object))
-    axes = _window(figure, layout, at, (west, south, east, north))
+    ends = shapely.total_bounds(pieces.to_numpy(dtype=object))
+    ground = (*np.minimum(ends[:2], main.ground[:2]), *np.maximum(ends[2:], main.ground[2:]))
+    across, tall = fit((ground[0], ground[1], ground[2], ground[3]), at[2], at[3])
+    axes = _window(figure, layout, (at[0], at[1], across, tall), ground)
     _add(axes, pieces, facecolor=LAND, edgecolor=PAPER, linewidth=0.3)
     left, bottom, right, top = main.ground
     axes.add_patch(
-        Rectangle((left, bottom), right - left, top - bottom, fill=False, edgecolor=plotting.WARM, linewidth=1.2)
+        Rectangle(
+            (left, bottom),
+            right - left,
+            top - bottom,
+            fill=False,
+            edgecolor=plotting.WARM,
+            linewidth=1.2,
+            clip_on=False,
+        )
     )
 
 
@@ -301,6 +313,9 @@ def _has_context(layout: Layout, level: str, place: pd.Series) -> bool:
     """Tell whether some land on the page is not in the table."""
     for panel in layout.panels:
         pieces = mosaic(level, panel.territory, _tolerance(panel.metres_per_point))
-        if len(pieces["none"]) or not _seen(pieces["areas"], panel.ground).index.isin(place.index).all():
+        if (
+            len(_seen(pieces["none"], panel.ground))
+            or not _seen(pieces["areas"], panel.ground).index.isin(place.index).all()
+        ):
             return True
     return False

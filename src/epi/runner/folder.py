@@ -83,9 +83,9 @@ class Run:
         pandas.DataFrame
             The long table: name, estimate, interval, unit, n, stratum and settings.
         """
-        from epi.disclosure import read_results
+        from epi.disclosure import results_table
 
-        return read_results(self.folder)
+        return results_table(self.folder)
 
     def altered(self) -> tuple[str, ...]:
         """List released files that are no longer what the run wrote.
@@ -222,26 +222,6 @@ def released_files(folder: Path) -> dict[str, str]:
         for path in files
         if path.is_file() and not path.is_symlink() and not path.name.startswith(".")
     }
-
-
-def read_gate(folder: Path) -> list[dict[str, Any]]:
-    """Read what the disclosure gate wrote of a run.
-
-    Parameters
-    ----------
-    folder : Path
-        A run's folder.
-
-    Returns
-    -------
-    list of dict
-        One for each output, in the order they came; empty when nothing was output.
-    """
-    log = folder / "gate.jsonl"
-    if not log.is_file():
-        return []
-    lines = log.read_text(encoding="utf-8").splitlines()
-    return [json.loads(line) for line in lines if line.strip()]
 
 
 def clear_folder(folder: Path) -> None:

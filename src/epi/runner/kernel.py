@@ -95,9 +95,10 @@ def execute(
     Execution
         The executed notebook, timings, memory, and the failure if there was one.
     """
-    from nbclient.exceptions import DeadKernelError
-    from papermill.exceptions import PapermillExecutionError
-    from papermill.execute import execute_notebook
+    with _without_address_grammar():
+        from nbclient.exceptions import DeadKernelError
+        from papermill.exceptions import PapermillExecutionError
+        from papermill.execute import execute_notebook
 
     execution = Execution()
     watch = _Watch(execution, parameters, dict(environment), folder, log, on_cell)
@@ -298,6 +299,24 @@ def _register() -> str:
     if "epi" not in papermill_engines._engines:
         papermill_engines.register("epi", WatchedEngine)
     return "epi"
+
+
+@contextmanager
+def _without_address_grammar() -> Iterator[None]:
+    """Import what reads notebooks without the grammar of internationalised web addresses.
+
+    jsonschema compiles it whenever it is installed, which takes over a second, to check a format
+    that no notebook has; it does without when the grammar cannot be imported.
+    """
+    grammar = "rfc3987_syntax"
+    if grammar in sys.modules or "jsonschema" in sys.modules:
+        yield
+        return
+    sys.modules[grammar] = None  # type: ignore[assignment]  # Python's own way to say "not there"
+    try:
+        yield
+    finally:
+        del sys.modules[grammar]
 
 
 @contextmanager

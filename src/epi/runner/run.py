@@ -230,18 +230,26 @@ def _keep(execution: Execution, path: Path) -> None:
 
 def _assemble(folder: Path) -> None:
     """Write the canonical results, and the attrition where an output of that name was released."""
-    from epi.disclosure import read_results
+    from epi.disclosure.readings import read_result_rows
 
-    frame = read_results(folder)
-    write_json(folder / "results.json", frame)
+    write_json(folder / "results.json", read_result_rows(folder))
     attrition = folder / "tables" / "attrition.csv"
     if attrition.is_file():
         write_text(folder / "attrition.csv", attrition.read_text(encoding="utf-8"))
 
 
 def _gate_summary(folder: Path) -> dict[str, Any]:
+    from epi.disclosure import read_gate
+
     log = folder / "gate.jsonl"
-    return {"digest": digest_file(log) if log.is_file() else digest_text("")}
+    lines = read_gate(folder)
+    verdicts = [str(line.get("verdict")) for line in lines]
+    return {
+        "digest": digest_file(log) if log.is_file() else digest_text(""),
+        "released": verdicts.count("released"),
+        "refused": verdicts.count("refused"),
+        "hidden_cells": sum(int(line.get("hidden") or 0) for line in lines),
+    }
 
 
 def _describe(error: BaseException) -> dict[str, Any]:

@@ -32,7 +32,8 @@ SHAPE: dict[str, tuple[int, int, int]] = {
 WITH_CRC = ("MHEMO", "MUCO-CFTR", "FILSLAN")
 # Cities of the expert centres for motor-neuron diseases, the coordinating one first.
 ALS_CITIES = ("37261", "75056", "69029", "59350", "13055", "34172", "06088", "87085", "33063", "31555", "54395",
-              "67482", "21231", "63113", "42218", "35238", "49007", "14118", "29019", "97416", "97209", "44109")  # fmt: skip
+              "67482", "21231", "63113", "42218", "35238", "49007", "14118", "29019", "97416", "97209",
+              "44109")  # fmt: skip
 DRAW = {"CRMR_coordinator": 6.0, "CRMR_constitutive": 4.0, "CCMR": 1.5, "CRC": 1.5}
 GRAVITY = {"offset_km": 25.0, "power": 2.6}
 CAPTURE_LOG_PER_100_KM = -0.15

@@ -296,7 +296,9 @@ def _faults(name: str, tables: dict[str, pa.Table], owner: dict[str, NDArray[np.
             ),
             Fault(
                 "activity_after_death", "V04", "activity_date",
-                lambda rows: [f"{int(d[:4]) + 2}-01-15" for d in of_patient("death_date").take(pa.array(rows)).to_pylist()],
+                lambda rows: [
+                    f"{int(d[:4]) + 2}-01-15" for d in of_patient("death_date").take(pa.array(rows)).to_pylist()
+                ],
                 lambda: dead() & _before(of_patient("death_date"), 2023),
             ),
             Fault("activity_after_extraction", "V05", "activity_date", "2026-03-02", lambda: ~dead()),

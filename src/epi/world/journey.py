@@ -35,7 +35,8 @@ OBJECTIVES = {"follow_up": 0.36, "diagnosis": 0.36, "care_setup": 0.08, "genetic
               "transition": 0.01, "emergency": 0.005}  # fmt: skip
 PROFESSIONS = {"physician": 0.82, "nurse": 0.04, "genetic_counsellor": 0.04, "psychologist": 0.03,
                "physiotherapist": 0.02, "speech_therapist": 0.01, "occupational_therapist": 0.01, "dietitian": 0.01,
-               "psychomotor_therapist": 0.005, "social_worker": 0.01, "special_educator": 0.002, "other": 0.003}  # fmt: skip
+               "psychomotor_therapist": 0.005, "social_worker": 0.01, "special_educator": 0.002,
+               "other": 0.003}  # fmt: skip
 REFERRALS = {"gp": 0.2, "other_specialist": 0.3, "paediatrician_community": 0.06, "paediatrician_hospital": 0.12,
              "care_site": 0.08, "crmr": 0.05, "ccmr": 0.05, "geneticist": 0.05, "self": 0.04,
              "gynaecologist_obstetrician": 0.02, "cpdpn": 0.01, "patient_association": 0.005, "pmi": 0.005,

@@ -41,7 +41,7 @@ def network_tables(centres: Centres) -> dict[str, pa.Table]:
     plain = ("hospital_code", "hospital_name", "finess_ej", "finess_et", "dpi_vendor")
     hospital = {name: text(hospitals, name) for name in plain}
     hospital |= {name: day(hospitals, name) for name in ("agreement_bamara_signed", "agreement_bndmr_signed")}
-    plain = (
+    described = (
         "site_code",
         "site_name",
         "centre_type",
@@ -51,7 +51,7 @@ def network_tables(centres: Centres) -> dict[str, pa.Table]:
         "region",
         "insee_commune",
     )
-    site = {name: text(sites, name) for name in plain}
+    site = {name: text(sites, name) for name in described}
     site |= {
         name: day(sites, name)
         for name in ("label_start", "label_end", "bamara_autonomous_date", "bamara_connected_date")

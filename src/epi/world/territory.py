@@ -208,7 +208,7 @@ def choose_territory(
     Examples
     --------
     >>> choose_territory(territories=["2A", "2B"]).persons
-    360936
+    355486
     """
     places = all_communes()
     table, _ = _departements()

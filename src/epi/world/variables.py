@@ -109,14 +109,16 @@ VARIABLES: dict[str, Variable] = {
         "higher = more nitrate", 13.0, 8.0,
     ),
     "nearest_industrial_km": Variable(
-        "Distance to the nearest emitting industrial facility", "Distance à l'établissement industriel émetteur le plus proche",
+        "Distance to the nearest emitting industrial facility",
+        "Distance à l'établissement industriel émetteur le plus proche",
         "km", "commune", "irep_2021_establishments (farms left out, commune agreeing with the postal code)",
         "MTE-BRGM, IREP 2021; points © OpenStreetMap contributors", "2021", "Licence Ouverte; coordinates ODbL",
         "higher = farther; from the commune's centroid", 1.2, 0.75, log=True, urban=-0.55, overseas=True,
     ),
     "n_polluted_sites": Variable(
         "Polluted sites listed (BASOL)", "Sites et sols pollués recensés (BASOL)", "sites", "commune", "basol_sites",
-        "MTE/DGPR-BRGM", "2020", "Licence Ouverte 2.0", "higher = more sites; no listed site is zero, in metropolitan France",
+        "MTE/DGPR-BRGM", "2020", "Licence Ouverte 2.0",
+        "higher = more sites; no listed site is zero, in metropolitan France",
         0.3, 1.3, log=True, urban=0.7, deprived=0.2,
     ),
     "tree_cover_pct": Variable(

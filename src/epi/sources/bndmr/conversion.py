@@ -258,8 +258,8 @@ class Converter:
         return {name for column, conversion in self.columns.items() for name in (column, *conversion.extra)}
 
 
-def suggest_format(samples: Mapping[str, int], filled: int) -> str | None:
-    """Say which format most cells are written in.
+def suggest_formats(samples: Mapping[str, int], filled: int) -> list[str]:
+    """Say which formats read most cells.
 
     Parameters
     ----------
@@ -270,16 +270,17 @@ def suggest_format(samples: Mapping[str, int], filled: int) -> str | None:
 
     Returns
     -------
-    str or None
-        The format that reads most cells, when it reads nine out of ten.
+    list of str
+        The format that reads most cells, or those that read as many; none when that is not nine
+        cells out of ten.
 
     Examples
     --------
-    >>> suggest_format({"DD/MM/YYYY": 98, "MM/DD/YYYY": 40}, 100)
-    'DD/MM/YYYY'
+    >>> suggest_formats({"DD/MM/YYYY": 98, "MM/DD/YYYY": 40}, 100)
+    ['DD/MM/YYYY']
     """
-    best = max(samples, key=lambda name: (samples[name], name), default=None)
-    return best if best is not None and samples[best] >= 0.9 * filled else None
+    most = max(samples.values(), default=0)
+    return [name for name, read in samples.items() if read == most] if most >= 0.9 * filled else []
 
 
 def probe_formats(column: str) -> dict[str, str]:

@@ -8,7 +8,6 @@ import difflib
 import gzip
 import io
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -129,11 +128,8 @@ def _header(path: Path, layout: TableMapping, faults: list[str]) -> tuple[str, .
             "when it comes from an older system write encoding: cp1252 (or latin-1) in the mapping"
         )
         return None
-    with _opened(path) as handle:
-        reader = csv.reader(
-            io.TextIOWrapper(handle, encoding=_python_name(layout), newline=""), delimiter=layout.separator or ";"
-        )
-        first = next((row for row in reader if row), [])
+    with _opened(path) as handle, io.TextIOWrapper(handle, encoding=_python_name(layout), newline="") as lines:
+        first = next((row for row in csv.reader(lines, delimiter=layout.separator or ";") if row), [])
     return tuple(name.strip() for name in first)
 
 
@@ -274,15 +270,14 @@ def _as_utf8(source: Source, scratch: Path) -> Path:
     if encoding == "utf-8":
         return path
     copy = scratch / f"{source.table.name}.csv"
-    with _opened(path) as raw, copy.open("w", encoding="utf-8", newline="") as out:
-        for part in _parts(io.TextIOWrapper(raw, encoding=encoding, newline="")):
+    with (
+        _opened(path) as raw,
+        io.TextIOWrapper(raw, encoding=encoding, newline="") as lines,
+        copy.open("w", encoding="utf-8", newline="") as out,
+    ):
+        while part := lines.read(_CHUNK):
             out.write(part)
     return copy
-
-
-def _parts(handle: io.TextIOWrapper) -> Iterator[str]:
-    while part := handle.read(_CHUNK):
-        yield part
 
 
 def _keep_ragged(connection: duckdb.DuckDBPyConnection, source: Source, cells: str) -> None:

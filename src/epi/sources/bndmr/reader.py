@@ -15,7 +15,7 @@ import pandas as pd
 
 from epi.errors import DataError, EpiError, WorkspaceError
 from epi.files import storage_faults, write_json
-from epi.sources.bndmr.conversion import Converter, probe_formats, suggest_format, text
+from epi.sources.bndmr.conversion import Converter, probe_formats, suggest_formats, text
 from epi.sources.bndmr.engine import open_engine
 from epi.sources.bndmr.fields import ForeignKey, Table
 from epi.sources.bndmr.intake import Source, find_sources, stage
@@ -206,13 +206,14 @@ class _Read:
             reads = ", ".join(f"count(*) FILTER (WHERE {probe})" for probe in probes.values())
             found = self._connection.execute(f'SELECT {reads} FROM "raw_{name}"').fetchall()[0]
             form = source.layout.date
-            best = suggest_format(dict(zip(probes, found, strict=True)), filled)
+            best = suggest_formats(dict(zip(probes, found, strict=True)), filled)
             file = source.path.name if source.path else name
             words = f"{file}, {column}: {bad / filled:.0%} of its dates cannot be {form}"
             if swapped >= bad / 2:
                 words += "; their day and month look exchanged"
-            if best and best != form:
-                words += f'; write "date: {best}" under tables: {name}: in the mapping'
+            if best and form not in best:
+                choice = " or ".join(f'"date: {one}"' for one in best)
+                words += f"; write {choice} under tables: {name}: in the mapping"
             if bad >= SHARE * filled:
                 faults.append(words)
             else:

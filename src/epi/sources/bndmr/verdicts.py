@@ -160,6 +160,11 @@ class Judge:
             The table.
         """
         name = table.name
+        if not self._rows(name):
+            self._connection.execute(
+                f'CREATE TABLE "hit_{name}" (r BIGINT, rule VARCHAR, col VARCHAR, severity VARCHAR, n INTEGER)'
+            )
+            return
         found = []
         bad = []
         for conversion in self._converters[name].columns.values():
@@ -188,9 +193,10 @@ class Judge:
         table : Table
             A table whose parents were judged before.
         """
-        self._judge_keys(table)
-        self._judge_relations(table)
         name = table.name
+        if self._rows(name):
+            self._judge_keys(table)
+            self._judge_relations(table)
         self._connection.execute(
             f"""
             CREATE TABLE "rejected_{name}" AS
@@ -200,6 +206,9 @@ class Judge:
         )
         if any(key.table == name for other in DECLARED.values() for key in other.foreign):
             self._write_context(table)
+
+    def _rows(self, name: str) -> int:
+        return int(self._connection.execute(f'SELECT count(*) FROM "raw_{name}"').fetchall()[0][0])
 
     def _judge_keys(self, table: Table) -> None:
         """V01: one copy of equal rows is kept; of different rows under one key, none."""

@@ -1,0 +1,106 @@
+"""Who is a case and who is a control: the study's definitions, in one place.
+
+The notebooks call these and hold no logic of their own. Every filter writes its row of attrition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from epi.codes import open_code_list
+from epi.cohort import Cohort
+from epi.workspace import Workspace
+
+MOTOR_NEURON_GROUP = 98503
+"""ORPHA code of the group of motor neuron diseases: none of them may be a control."""
+
+
+def select_cases(
+    workspace: Workspace,
+    *,
+    start: str,
+    end: str,
+    case_definition: str = "als",
+    statuses: Sequence[str] = ("confirmed", "probable"),
+    drop_familial: bool = False,
+    minimum_age: int = 18,
+    minimal_population: int = 0,
+) -> Cohort:
+    """Define incident cases: first diagnosis within the period, adults living in France.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        The data.
+    start, end : str
+        First and last day of diagnosis.
+    case_definition : {"als", "als_and_related"}
+        Code list.
+    statuses : sequence of str
+        Diagnosis statuses that make a case.
+    drop_familial : bool
+        Leave out cases recorded as familial.
+    minimum_age : int
+        Lowest age at diagnosis, completed years.
+    minimal_population : int
+        Smallest commune of residence kept.
+
+    Returns
+    -------
+    Cohort
+        The cases.
+    """
+    codes = open_code_list(case_definition)
+    cases = (
+        workspace.cohort("Cases")
+        .diagnosed_with(codes, descendants=True, status=set(statuses))
+        .first_diagnosed_between(start, end)
+        .aged(at_least=minimum_age)
+    )
+    if drop_familial:
+        cases = cases.sporadic_only()
+    return _placed(cases, minimal_population).index_on("diagnosis")
+
+
+def select_controls(
+    workspace: Workspace,
+    *,
+    start: str,
+    end: str,
+    control_networks: Sequence[str] = ("FILNEMUS", "BRAIN-TEAM"),
+    minimum_age: int = 18,
+    minimal_population: int = 0,
+) -> Cohort:
+    """Define controls: adults who entered comparable networks in the same period for another disease.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        The data.
+    start, end : str
+        First and last day of inclusion.
+    control_networks : sequence of str
+        Networks (*filières*) they are followed by.
+    minimum_age : int
+        Lowest age at inclusion, completed years.
+    minimal_population : int
+        Smallest commune of residence kept.
+
+    Returns
+    -------
+    Cohort
+        The controls.
+    """
+    controls = (
+        workspace.cohort("Controls")
+        .first_included_between(start, end)
+        .at_sites(fsmr=tuple(control_networks))
+        .aged(at_least=minimum_age)
+        .without_diagnosis(MOTOR_NEURON_GROUP, descendants=True, status={"confirmed", "probable", "ongoing"})
+    )
+    return _placed(controls, minimal_population).index_on("first_inclusion")
+
+
+def _placed(cohort: Cohort, minimal_population: int) -> Cohort:
+    placed = cohort.residing_in("France")
+    return placed.in_communes_of(minimal_population) if minimal_population else placed
