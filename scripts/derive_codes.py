@@ -128,9 +128,7 @@ def _list(
     nomenclature: OrphaNomenclature, name: str, title: str, codes: tuple[int, ...], notes: dict[int, str]
 ) -> CodeList:
     entries = tuple(
-        Code(
-            str(code), nomenclature.label(code, "en"), nomenclature.entity(code).label_fr, notes.get(code, "")
-        )
+        Code(str(code), nomenclature.label(code, "en"), nomenclature.entity(code).label_fr, notes.get(code, ""))
         for code in codes
     )
     return CodeList(

@@ -267,6 +267,22 @@ def test_release_protects_counts_and_what_is_made_of_them():
     assert counted.adds_up_within == ()
 
 
+def test_everything_passes_the_gate_with_small_counts_hidden():
+    counts = COUNTS.assign(observed=COUNTS["observed"].where(COUNTS["area"] != "001", 0))
+    counts.loc[counts.index[counts["area"] == "001"][0], "observed"] = 4
+    sir = estimate_sir(counts, PEOPLE, "area", years=10)
+    for name, given in (
+        ("sir", sir),
+        ("funnel", sir.chart_funnel(lang="fr")),
+        ("rates", estimate_rates(counts, PEOPLE, "area", years=10)),
+    ):
+        shown = epi.output(given, name).table
+        row = shown[shown["area"] == "001"].iloc[0]
+        assert pd.isna(row["observed"])
+        assert pd.isna(row["sir" if "sir" in shown else "crude"])
+        assert shown["observed"].isna().sum() == 2  # a second one, or the first is found by subtraction
+
+
 def test_charts_are_drawn_from_the_table_they_are_given():
     sir = estimate_sir(persons(["38185"] * 30 + ["69123"] * 20 + ["73065"] * 12), small_population(), "departement")
     for chart in (sir.chart_funnel(lang="fr"), sir.chart_map(lang="en")):

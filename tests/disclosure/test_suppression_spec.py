@@ -94,6 +94,12 @@ def test_whole_shares_are_flagged() -> None:
     assert suppress(Release(table, (Counted("n", of="of"),)), strict).hidden["n"].tolist() == [True]
 
 
+def test_states_of_the_data_are_no_traits() -> None:
+    """That each person has a value of an exposure says nothing of anyone."""
+    table = pd.DataFrame({"variable": ["pm25"] * 2, "outcome": ["informed", "no_value"], "persons": [120, 0]})
+    assert hidden_cells(Release(table, (Counted("persons", adds_up_within=("variable",)),))) == []
+
+
 def test_means_and_quantiles_need_persons() -> None:
     """A quartile of 40 persons has 10 below it; of 44, 11."""
     table = pd.DataFrame(

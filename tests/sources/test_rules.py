@@ -17,7 +17,8 @@ V09 = """
   table: diagnosis
   column: clinical_diag_age
   when: diagnosis.age_unit = 'year' AND diagnosis.clinical_diag_age * 365 >
-        date_diff('day', patient.birth_first, least(extract.extraction_date, coalesce(patient.death_date_last, DATE '9999-12-31')))
+        date_diff('day', patient.birth_first,
+                  least(extract.extraction_date, coalesce(patient.death_date_last, DATE '9999-12-31')))
   meaning: The age at clinical diagnosis is above the age at extraction or death.
 - id: V08
   severity: W

@@ -282,6 +282,7 @@ def draw_sir_map(sir: Sir, level: str, lang: Lang, **options: Any) -> Chart:
         "scale": "ratio",
         "note": release.note,
         "counts": release.counts,
+        "not_counts": release.not_counts,
         **options,
     }
     return choropleth(table, level, value="sir", lang=lang, **given)

@@ -56,6 +56,7 @@ class Rates:
             title=f"Incidence per {per} person-years",
             note=f"Standardised on {self.settings['standard']}; exact and gamma limits at "
             f"{self.settings['level']:.0%}.",
+            not_counts=("person_years",),
         )
 
     def _repr_html_(self) -> str:

@@ -75,6 +75,8 @@ class Sir:
             counts=(Counted("observed", adds_up_within=(), derived=("sir", "ci_low", "ci_high")),),
             title=f"{self.title('en')} by {self.settings['by']}",
             note=note,
+            # The population and the rates of a reference are facts of territories, not of the cases.
+            not_counts=("person_years", "expected"),
             labels={
                 "area": "Area", "name": "Name", "observed": "Observed", "expected": "Expected",
                 "person_years": "Person-years", "sir": "SIR", "ci_low": "Low", "ci_high": "High",

@@ -184,9 +184,7 @@ class OrphaHierarchy:
         """
         return str(self._value(code, "status"))
 
-    def descendants(
-        self, code: object, *, active_only: bool = True, include_self: bool = True
-    ) -> tuple[int, ...]:
+    def descendants(self, code: object, *, active_only: bool = True, include_self: bool = True) -> tuple[int, ...]:
         """List everything below a code, through all its children in all classifications.
 
         Parameters
@@ -244,9 +242,7 @@ class OrphaHierarchy:
             seen.discard(start)
         status, rows = self._columns["status"], self._rows
         return tuple(
-            sorted(
-                other for other in seen if other == start or not active_only or status[rows[other]] == ACTIVE
-            )
+            sorted(other for other in seen if other == start or not active_only or status[rows[other]] == ACTIVE)
         )
 
     def is_a(self, code: object, ancestor: object) -> bool:

@@ -163,9 +163,7 @@ class CodeList:
     @property
     def table(self) -> pd.DataFrame:
         """One row for each code, in the list's order."""
-        return pd.DataFrame(
-            [(c.code, c.label_en, c.label_fr, c.note) for c in self.codes], columns=list(_COLUMNS)
-        )
+        return pd.DataFrame([(c.code, c.label_en, c.label_fr, c.note) for c in self.codes], columns=list(_COLUMNS))
 
     def search(self, text: str) -> pd.DataFrame:
         """Find codes of the list by words of their labels or notes, accents and case aside.
@@ -281,9 +279,7 @@ def _read(source: Traversable, name: str) -> CodeList:
     faults += [f"unknown column {column!r}" for column in columns if column not in _COLUMNS]
     if "code" not in columns:
         faults.append("the CSV has no column 'code'")
-    faults += [
-        f"line {line} of the CSV has too many cells" for line, row in enumerate(rows, 2) if None in row
-    ]
+    faults += [f"line {line} of the CSV has too many cells" for line, row in enumerate(rows, 2) if None in row]
     if faults:
         expected = ", ".join(_COLUMNS)
         raise CodeError(f"the code list {name} has {len(faults)} fault(s)", expected, faults=faults)

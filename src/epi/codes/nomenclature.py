@@ -119,10 +119,7 @@ class OrphaNomenclature(OrphaHierarchy):
             raise CodeError(f"{len(faults)} code(s) cannot be read", faults=sorted(set(faults)))
         unique = sorted(set(rows), key=lambda row: row.code)
         return pd.DataFrame(
-            [
-                (row.code, row.current, row.kind, "|".join(map(str, row.candidates)), row.version)
-                for row in unique
-            ],
+            [(row.code, row.current, row.kind, "|".join(map(str, row.candidates)), row.version) for row in unique],
             columns=["code", "current", "kind", "candidates", "version"],
         )
 
@@ -240,9 +237,7 @@ class OrphaNomenclature(OrphaHierarchy):
         frame = self._entities[columns].copy()
         frame["orpha_code"] = frame["orpha_code"].astype("int64")
         frame["moved_to"] = frame["moved_to"].astype("Int64")
-        frame["aggregation"] = [
-            "|".join(map(str, self._aggregation[code])) for code in frame["orpha_code"].tolist()
-        ]
+        frame["aggregation"] = ["|".join(map(str, self._aggregation[code])) for code in frame["orpha_code"].tolist()]
         return frame
 
 

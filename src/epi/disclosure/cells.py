@@ -152,6 +152,8 @@ def build_cells(release: Release, policy: Policy) -> Cells:
     _tie_steps(release, cells, index, keys)
     _tie_columns(release, cells, index)
     cells.equations = list(dict.fromkeys(cells.equations))
+    if set(label_columns(release)) & set(policy.not_traits):
+        cells.structural.clear()
     return cells
 
 

@@ -39,6 +39,8 @@ class Policy(BaseModel):
         What stands for a hidden cell.
     structural_partition, structural_share : {"hide", "flag"}
         What to do of a whole group in one category, and of a count equal to its denominator.
+    not_traits : tuple of str
+        Columns whose categories are states of the data: a whole group in one says nothing.
     quantiles : dict
         Words of column names that hold a quantile, and its level.
     means, extremes : tuple of str
@@ -85,6 +87,7 @@ class Policy(BaseModel):
     mark: str = Field(min_length=1, max_length=12)
     structural_partition: Behaviour
     structural_share: Behaviour
+    not_traits: tuple[str, ...]
     quantiles: dict[str, float]
     means: tuple[str, ...]
     extremes: tuple[str, ...]

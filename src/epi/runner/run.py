@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from epi.errors import EpiError, ParameterError
-from epi.files import digest_file, digest_text, storage_faults, write_json, write_text
+from epi.files import digest_file, digest_text, dump_json, storage_faults, write_json, write_text
 from epi.runner.failure import cause_in_words, run_error
 from epi.runner.folder import MANIFEST, Run, clear_folder, list_runs, locked, read_manifest, released_files, run_folder
 from epi.runner.identity import (
@@ -230,9 +230,12 @@ def _keep(execution: Execution, path: Path) -> None:
 
 def _assemble(folder: Path) -> None:
     """Write the canonical results, and the attrition where an output of that name was released."""
-    from epi.disclosure.readings import read_result_rows
+    # The ledger alone is imported: the rest of the gate brings in pandas, which a run has no need of.
+    from epi.disclosure.ledger import RESULTS_FILE, read_lines
 
-    write_json(folder / "results.json", read_result_rows(folder))
+    rows = read_lines(folder / RESULTS_FILE)
+    rows.sort(key=lambda row: (str(row["name"]), dump_json(row["stratum"])))
+    write_json(folder / "results.json", rows)
     attrition = folder / "tables" / "attrition.csv"
     if attrition.is_file():
         write_text(folder / "attrition.csv", attrition.read_text(encoding="utf-8"))

@@ -115,7 +115,7 @@ def count_persons(territory: Territory, seed: int) -> NDArray[np.int32]:
     np.cumsum(structure[rows], axis=1, out=edges[:, 1:])
     edges *= total[:, None]
     edges[:, -1] = total  # the last edge is the total itself, whatever rounding did on the way
-    return np.diff(np.round(edges + 0 * start[:, None]), axis=1).astype(np.int32)
+    return np.diff(np.floor(edges + start[:, None]), axis=1).astype(np.int32)
 
 
 def population_table(territory: Territory, counts: NDArray[np.int32]) -> pd.DataFrame:
