@@ -26,7 +26,7 @@ def main() -> None:
     """Build the world and the workspace, run the studies, build the site."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", default="build")
-    parser.add_argument("--persons", default="5000000")
+    parser.add_argument("--persons", default="10000000")
     parser.add_argument("--seed", default="1")
     asked = parser.parse_args()
     started = time.monotonic()

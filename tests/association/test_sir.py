@@ -276,7 +276,7 @@ def test_everything_passes_the_gate_with_small_counts_hidden():
         ("funnel", sir.chart_funnel(lang="fr")),
         ("rates", estimate_rates(counts, PEOPLE, "area", years=10)),
     ):
-        shown = epi.output(given, name).table
+        shown = epi.output(given, name).decision.table
         row = shown[shown["area"] == "001"].iloc[0]
         assert pd.isna(row["observed"])
         assert pd.isna(row["sir" if "sir" in shown else "crude"])

@@ -206,7 +206,6 @@ def open_data_fingerprint() -> str | None:
     return _tree_digest(Path(place))
 
 
-@lru_cache(maxsize=1)
 def source_digest() -> str:
     """Digest the installed package's own code and data.
 
@@ -225,11 +224,17 @@ def _tree_digest(root: Path, without: tuple[str, ...] = ()) -> str:
     for path in sorted(root.rglob("*")):
         inside = path.relative_to(root).as_posix()
         if path.is_file() and "__pycache__" not in path.parts and not inside.startswith(without):
-            parts += [inside, digest_file(path)]
+            stat = path.stat()
+            parts += [inside, _digest_of(path, stat.st_size, stat.st_mtime_ns)]
     return digest_text(*parts)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=4096)
+def _digest_of(path: Path, size: int, changed: int) -> str:
+    """Digest a file once for each of its states: a session that lasts sees code that is edited."""
+    return digest_file(path)
+
+
 def _installed() -> dict[str, str]:
     found = {"python": platform.python_version()}
     for name in LIBRARIES:
@@ -251,7 +256,6 @@ def package_versions() -> dict[str, str]:
     return dict(_installed())
 
 
-@lru_cache(maxsize=1)
 def code_version() -> dict[str, Any]:
     """Say which code runs: version, digest, and commit where the code is in a git checkout.
 

@@ -120,11 +120,11 @@ class OppositionLedger:
         table = self.table.drop(columns=["alert"]).copy()
         derived = ("opposed_percent",)
         counts = tuple(
-            Counted(column, of="known", derived=derived if column == "opposed" else ()) for column in (*STATES, "kept")
+            Counted(column, of="known", adds_up_within=(), derived=derived if column == "opposed" else ()) for column in (*STATES, "kept")
         )
         return Release(
             table,
-            (Counted("known", derived=derived), *counts),
+            (Counted("known", adds_up_within=(), derived=derived), *counts),
             title=f"Opposition to the reuse of data, by {self.by}",
             note=self.sentence(),
         )

@@ -12,7 +12,7 @@ import pandera.pandas as pa
 from epi.sources.bndmr.fields import Field
 from epi.sources.bndmr.values import VALUE_SETS
 
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DAY = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[ T]00:00:00)?")
 _MONTH = re.compile(r"[0-9]{4}-[0-9]{2}")
 _YEAR = re.compile(r"[0-9]{4}")
 _INT = re.compile(r"[+-]?[0-9]{1,9}(\.0+)?")
@@ -22,13 +22,14 @@ _FLOAT = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,2})?")
 def _date(field: Field) -> Callable[[str], bool]:
     def well_formed(text: str) -> bool:
         if field.partial and _YEAR.fullmatch(text):
-            text += "-01-01"
+            text = f"{text}-01-01"
         elif field.partial and _MONTH.fullmatch(text):
-            text += "-01"
-        if not _DAY.fullmatch(text):
+            text = f"{text}-01"
+        day = _DAY.fullmatch(text)
+        if day is None:
             return False
         try:
-            return dt.date.fromisoformat(text).year >= 1800
+            return dt.date.fromisoformat(day[1]).year >= 1800
         except ValueError:
             return False
 
