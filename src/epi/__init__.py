@@ -15,6 +15,7 @@ _FACES = {
     "open_workspace": "epi.facade",
     "output": "epi.disclosure",
     "record": "epi.disclosure",
+    "record_estimates": "epi.disclosure",
 }
 _ROOMS = (
     "association",

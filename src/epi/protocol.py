@@ -78,9 +78,7 @@ class Parameter(_Model):
         if self.choices:
             limits = "one of " + ", ".join(str(choice) for choice in self.choices)
         elif self.min is not None or self.max is not None:
-            limits = (
-                f"{self.min if self.min is not None else '…'} to {self.max if self.max is not None else '…'}"
-            )
+            limits = f"{self.min if self.min is not None else '…'} to {self.max if self.max is not None else '…'}"
         else:
             limits = self.type
         return f"{limits}, default {self.default}" + (f" {self.unit}" if self.unit else "")
@@ -112,13 +110,9 @@ class Parameter(_Model):
         return parsed
 
     def _parse_list(self, name: str, value: Any) -> Value:
-        items = (
-            [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-        )
+        items = [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
         if not isinstance(items, list | tuple):
-            raise ParameterError(
-                f"parameter '{name}' is a {type(value).__name__}", f"a list, {self.describe()}"
-            )
+            raise ParameterError(f"parameter '{name}' is a {type(value).__name__}", f"a list, {self.describe()}")
         if len(items) > self.max_items:
             raise ParameterError(f"parameter '{name}' has {len(items)} items", f"at most {self.max_items}")
         inner = self.type[5:-1]
@@ -131,9 +125,7 @@ class Parameter(_Model):
         low, high = self.min, self.max
         outside = (low is not None and value < low) or (high is not None and value > high)
         if outside or (self.choices is not None and value not in self.choices):
-            raise ParameterError(
-                f"parameter '{name}' is {value!r}", self.describe(), f"-p {name}={self.default}"
-            )
+            raise ParameterError(f"parameter '{name}' is {value!r}", self.describe(), f"-p {name}={self.default}")
 
 
 def _scalar(name: str, kind: str, value: Any) -> Any:
@@ -164,9 +156,7 @@ def _scalar(name: str, kind: str, value: Any) -> Any:
     if not isinstance(value, str):
         raise wrong
     if len(value) > 500 or any(ord(char) < 32 for char in value):
-        raise ParameterError(
-            f"parameter '{name}' is a text of {len(value)} characters", "at most 500, on one line"
-        )
+        raise ParameterError(f"parameter '{name}' is a text of {len(value)} characters", "at most 500, on one line")
     return value
 
 
@@ -336,15 +326,12 @@ def read_protocol(path: str | Path) -> Protocol:
         source = source / "protocol.yml"
     content = read_yaml(source)
     if not isinstance(content, dict):
-        raise ProtocolError(
-            f"{source.name} is not a list of fields", "a YAML mapping", "start from another study"
-        )
+        raise ProtocolError(f"{source.name} is not a list of fields", "a YAML mapping", "start from another study")
     try:
         return Protocol.model_validate(content)
     except ValidationError as error:
         faults = [
-            f"{'.'.join(str(step) for step in fault['loc']) or 'protocol'}: {fault['msg']}"
-            for fault in error.errors()
+            f"{'.'.join(str(step) for step in fault['loc']) or 'protocol'}: {fault['msg']}" for fault in error.errors()
         ]
         raise ProtocolError(
             f"{source.parent.name}/{source.name} has {len(faults)} fault(s)",

@@ -58,7 +58,7 @@ def select_cases(
         .aged(at_least=minimum_age)
     )
     if drop_familial:
-        cases = cases.sporadic_only()
+        cases = cases.without_familial_forms()
     return _placed(cases, minimal_population).index_on("diagnosis")
 
 

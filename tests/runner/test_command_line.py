@@ -181,6 +181,16 @@ def test_a_run_is_told_by_plain_lines_and_by_json(epi, tmp_path: Path) -> None:
     assert answer.code == 7 and "tables/added.csv" in answer.err
 
 
+def test_outputs_are_looked_at_before_they_leave(epi, tmp_path: Path) -> None:
+    table = tmp_path / "counts.csv"
+    table.write_text("sex,n\nF,402\nM,351\n", encoding="utf-8")
+    assert epi("check", str(table)).code == 0
+    table.write_text("sex,n\nF,402\nM,3\n", encoding="utf-8")
+    answer = epi("check", str(table))
+    assert answer.code == 7 and "1 count(s) of 1 to 10 persons" in answer.err
+    assert epi("check", str(tmp_path)).code == 7
+
+
 def test_codes_are_found_by_words(epi) -> None:
     answer = epi("codes", "search", "sclerose laterale amyotrophique", "--json")
     assert json.loads(answer.out)[0]["orpha_code"] == "803"

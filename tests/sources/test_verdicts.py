@@ -178,6 +178,15 @@ def test_v04_activity_after_death(tmp_path: Path) -> None:
     assert report.rows("V04-within-30-days") == 2
 
 
+def test_a_rejected_parent_is_no_ground_to_judge_a_child(tmp_path: Path) -> None:
+    rows = registry()
+    rows["patient"][1]["death_date"] = "1950"  # before birth: the date of death is not to be trusted
+    out, report = read(tmp_path, rows)
+    assert reasons(out, "patient", "patient_id") == {"P2": "V03"}
+    assert reasons(out, "activity", "activity_id") == {"A2": "V01-cascade"}
+    assert report.rows("V04") == 0
+
+
 def test_v05_activity_outside_the_registry(tmp_path: Path) -> None:
     extracted, day_after = "2024-06-30", "2024-07-01"
     days = [extracted, day_after, "1989-12-31", "1990-01-01", "2006-12-31", "2007-01-01"]

@@ -10,7 +10,7 @@ import pandas as pd
 
 from epi.association.sir import Lang
 from epi.errors import ParameterError
-from epi.results import Counted, Release
+from epi.results import Counted, Estimate, Release
 from epi.stats.notation import format_ratio
 
 if TYPE_CHECKING:
@@ -74,6 +74,66 @@ class Screen:
             known = ", ".join(self.table["exposure"].unique())
             raise ParameterError(f"{exposure!r} ({model}) was not screened", known)
         return rows.iloc[0]
+
+    def estimates(self) -> list[Estimate]:
+        """Give every ratio as a result to record.
+
+        Returns
+        -------
+        list of Estimate
+            Named by measure, design and model, one stratum for each exposure; models that were
+            refused are left out.
+        """
+        design = self.design.replace("-", "_")
+        rows = self.table[self.table["reason"] == ""]
+        return [self._estimate(f"{self.measure.lower()}_{design}_{row['model']}", row) for _, row in rows.iterrows()]
+
+    def strongest(self) -> dict[str, Any]:
+        """Give the association with the smallest p-value, one exposure at a time, ready for ``epi.record``.
+
+        Returns
+        -------
+        dict
+            Keywords: value, ci_low, ci_high, unit, n, stratum, settings.
+
+        Raises
+        ------
+        ParameterError
+            If no model could be fitted.
+        """
+        rows = self.table[(self.table["model"] == "single") & (self.table["reason"] == "")]
+        if rows.empty:
+            raise ParameterError("no exposure could be screened", "one fitted model", "see the column reason of .table")
+        row = rows.sort_values(["p", "exposure"]).iloc[0]
+        found = self._estimate("strongest_association", row)
+        return {
+            "value": found.estimate,
+            "ci_low": found.ci_low,
+            "ci_high": found.ci_high,
+            "unit": f"{self.measure}, {row['label_en']}, {row['scale_en']}",
+            "n": found.n,
+            "settings": dict(found.settings),
+        }
+
+    def _estimate(self, name: str, row: pd.Series) -> Estimate:
+        settings = {
+            "step": float(row["unit_size"]),
+            "p": float(row["p"]),
+            "q": float(row["q"]),
+            "clusters": int(row["clusters"]),
+            "adjust": list(self.settings["adjust"]),
+            "model": str(self.settings["model"]),
+        }
+        return Estimate(
+            name,
+            float(row["estimate"]),
+            float(row["ci_low"]),
+            float(row["ci_high"]),
+            unit=self.measure,
+            n=int(row["n_cases"]),
+            stratum={"exposure": str(row["exposure"])},
+            settings=settings,
+        )
 
     def note(self, lang: Lang = "en") -> str:
         """Say what was done, with the number of tests.

@@ -178,7 +178,7 @@ def _reference_words(settings: Mapping[str, Any], lang: Lang) -> str:
 
 def estimate_sir(
     observed: Cohort | pd.DataFrame,
-    population: pd.DataFrame,
+    population: pd.DataFrame | None = None,
     by: str = "bassin_de_vie",
     *,
     strata: Sequence[str] = ("sex", "age_low"),
@@ -196,8 +196,9 @@ def estimate_sir(
     observed : Cohort or pandas.DataFrame
         Cases: a cohort, a frame of persons, or a frame of counts by area with ``observed``; see
         :func:`epi.association.tabulation.tabulate`. A missing count is withheld, never zero.
-    population : pandas.DataFrame
-        Persons or person-years by area (or ``insee_code``) and strata.
+    population : pandas.DataFrame, optional
+        Persons or person-years by area (or ``insee_code``) and strata; that of a cohort's
+        workspace by default.
     by : str, optional
         Area: a level of territory or a column.
     strata : sequence of str, optional
@@ -241,6 +242,11 @@ def estimate_sir(
     1.85 (1.50-2.25)
     """
     check_level(level)
+    if population is None:
+        workspace = getattr(observed, "workspace", None)
+        if workspace is None:
+            raise ParameterError("nothing says how many persons were at risk", "population=, or a cohort")
+        population = workspace.reference("population")
     tab = tabulate(observed, population, by=by, strata=strata, years=years, absent=absent, within=within)
     rates, kind = _reference_rates(tab, reference)
     cells = tab.cells.merge(rates, on=list(tab.strata), how="left") if tab.strata else tab.cells.assign(

@@ -10,7 +10,7 @@ from epi.cohort.cohort import Cohort
 from epi.cohort.counting import NationalFlow, national_flow
 from epi.cohort.definition import POPULATIONS, Definition, Flag, Population
 from epi.cohort.explanation import Explanation
-from epi.cohort.table_one import TableOne
+from epi.cohort.table_one import TableOne, compare_cohorts
 from epi.workspace import Workspace
 
 
@@ -33,5 +33,6 @@ __all__ = [
     "Population",
     "TableOne",
     "compare_attrition",
+    "compare_cohorts",
     "national_flow",
 ]

@@ -90,6 +90,8 @@ CONDITIONS: dict[type, Callable[[Any, Any, int, str], list[Any]]] = {
     e.Known: lambda k, f, r, x: [known(f.included)],
     e.Included: lambda k, f, r, x: [known(f.first_inclusion_date), _between(f.first_inclusion_date, k.start, k.end)],
     e.Diagnosed: lambda k, f, r, x: [known(f.has_code), f.diagnosis_matches],
+    # A form that is not recorded stays: sporadic forms are the rule, and often left blank.
+    e.NotFamilial: lambda k, f, r, x: [f.sporadic_familial.fill_null("") != "familial"],
     e.DiagnosedBetween: lambda k, f, r, x: [known(f.diagnosis_date), _between(f.diagnosis_date, k.start, k.end)],
     e.SignsBetween: lambda k, f, r, x: [
         known(f.birth_date) & known(f.first_signs_age_days),

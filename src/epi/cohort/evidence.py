@@ -59,6 +59,15 @@ class Diagnosed(Criterion):
 
 
 @dataclass(frozen=True)
+class NotFamilial(Criterion):
+    """The first diagnosis that meets the definition is not recorded as familial."""
+
+    def parts(self) -> tuple[Part, ...]:  # noqa: D102
+        kept = Text("not recorded as a familial form", "forme non enregistrée comme familiale")
+        return (Part(kept, Text("familial form", "forme familiale")),)
+
+
+@dataclass(frozen=True)
 class DiagnosedBetween(Criterion):
     """The first diagnosis that meets the definition lies in a period."""
 

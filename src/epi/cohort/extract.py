@@ -110,6 +110,7 @@ class Extraction:
             diagnosis_date=self._of("diagnosis", "diagnosis_date").cast("date"),
             diagnosis_date_precision=self._of("diagnosis", "diagnosis_date_precision").cast("string"),
             diagnosis_status=rows.status,
+            sporadic_familial=self._of("diagnosis", "sporadic_familial").cast("string"),
             orpha_code=rows.orpha_code_current,
             signs_days=self._of("diagnosis", "first_signs_age_days").cast("float64"),
         )

@@ -24,6 +24,7 @@ _NEEDS: dict[type, set[tuple[str, str]]] = {
     e.Known: {("care", "inclusion_date")},
     e.Included: {("care", "inclusion_date")},
     e.Diagnosed: {("diagnosis", "orpha_code_current"), ("diagnosis", "status")},
+    e.NotFamilial: {("diagnosis", "sporadic_familial")},
     e.DiagnosedBetween: {("diagnosis", "diagnosis_date")},
     e.SignsBetween: {("patient", "birth_date"), ("diagnosis", "first_signs_age_days")},
     e.AlsoDiagnosed: {("diagnosis", "orpha_code_current"), ("diagnosis", "status")},

@@ -70,6 +70,28 @@ class RecordFilters(PersonFilters):
         codes, title = read_codes(orpha, descendants)
         return self._with(e.Diagnosed(codes, title, choose(status, STATUSES, "status")))
 
+    def without_familial_forms(self) -> Self:
+        """Leave out patients whose first diagnosis that meets the definition is recorded as familial.
+
+        Returns
+        -------
+        Cohort
+            A new definition; a form that is not recorded stays.
+
+        Raises
+        ------
+        CohortError
+            If no diagnosis is asked for before.
+        """
+        if not any(isinstance(item, e.Diagnosed) for item in self.definition.criteria):
+            raise CohortError(
+                "without_familial_forms() looks at the cohort's diagnosis, and there is none",
+                "diagnosed_with(...) before it",
+                "begin with .diagnosed_with(orpha=...)",
+            )
+        self._once(e.NotFamilial, "without_familial_forms()", "leave the second one out")
+        return self._with(e.NotFamilial())
+
     def also_diagnosed_with(
         self, orpha: Orpha, *, descendants: bool = True, status: str | Iterable[str] = CASES
     ) -> Self:

@@ -11,13 +11,15 @@ import numpy as np
 import pandas as pd
 
 from epi.cohort.balance_chart import draw_balance
-from epi.errors import EpiError, ParameterError
+from epi.errors import CohortError, EpiError, ParameterError
 from epi.plotting import Chart
 from epi.results import Counted, Release
 from epi.stats import StandardisedDifference, standardised_difference
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from epi.cohort.cohort import Cohort
 
 ALL = "all"
 NOT_INFORMED = "not informed"
@@ -220,6 +222,44 @@ def build_table_one(
             else "",
         },
     )
+
+
+def compare_cohorts(
+    first: Cohort, second: Cohort, variables: Sequence[str] | None = None, extra: pd.DataFrame | None = None
+) -> TableOne:
+    """Describe two cohorts side by side, with standardised differences.
+
+    Parameters
+    ----------
+    first, second : Cohort
+        Two cohorts without a patient in common, such as cases and controls.
+    variables : sequence of str, optional
+        Columns to describe; those of :meth:`Cohort.table_one` by default.
+    extra : pandas.DataFrame, optional
+        More columns, with a patient_id.
+
+    Returns
+    -------
+    TableOne
+        One group for each cohort, called by its name.
+
+    Raises
+    ------
+    ParameterError
+        If they have the same name.
+    CohortError
+        If patients belong to both.
+    """
+    if first.name == second.name:
+        raise ParameterError("both cohorts have the same name", "two names", 'cohort.named("…")')
+    members = pd.concat([first.members, second.members], ignore_index=True)
+    shared = int(members["patient_id"].duplicated().sum())
+    if shared:
+        raise CohortError(
+            f"{shared} patients belong to both cohorts", "cohorts without a patient in common", "exclude one diagnosis"
+        )
+    group = pd.Series([first.name] * len(first.members) + [second.name] * len(second.members), members["patient_id"])
+    return build_table_one(f"{first.name} and {second.name}", members, group.rename("cohort"), variables, extra)
 
 
 def _prepare(members: pd.DataFrame, extra: pd.DataFrame | None) -> pd.DataFrame:

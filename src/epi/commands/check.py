@@ -12,11 +12,11 @@ from epi.commands.console import Json, console, print_json
 
 def check(
     path: Annotated[
-        Path, typer.Argument(help="A study, protocol, code list, workspace, run or site.", show_default=False)
+        Path, typer.Argument(help="A study, protocol, code list, workspace, run, outputs or site.", show_default=False)
     ],
     json: Json = False,
 ) -> None:
-    """Check a study, a protocol, a code list, a workspace or a run; all faults are told at once.
+    """Check a study, a protocol, a code list, a workspace, a run or outputs; all faults at once.
 
     Example: `epi check studies/sla_environment`
     """
@@ -55,14 +55,22 @@ def check_path(path: Path) -> tuple[str, str]:
         ((path / "protocol.yml").is_file(), _study),
         ((path / "workspace.json").is_file() or path.suffix == ".duckdb", _workspace),
         ((path / "site.json").is_file(), _site),
-        (path.suffix == ".csv" and path.is_file(), _codes),
+        (path.suffix == ".csv" and path.is_file() and _has_header(path), _codes),
+        (path.suffix == ".csv" and path.is_file(), _outputs),
+        (path.is_dir() and ((path / "tables").is_dir() or any(path.glob("*.csv"))), _outputs),
     ):
         if recognised:
             return inspect(path)
     raise ParameterError(
         f"{path} is nothing that can be checked" if path.exists() else f"{path} does not exist",
-        "a study, a protocol.yml, a code list (.csv), a workspace, a run folder or a site",
+        "a study, a protocol.yml, a code list (.csv), a workspace, a run, a folder of outputs or a site",
     )
+
+
+def _has_header(path: Path) -> bool:
+    """Tell a code list, which opens on a YAML header, from a table."""
+    with path.open("rb") as handle:
+        return handle.read(3) == b"---"
 
 
 def _protocol(path: Path) -> tuple[str, str]:
@@ -99,7 +107,30 @@ def _run(path: Path) -> tuple[str, str]:
             f"epi run {run.study} --force",
             faults=altered,
         )
+    _refuse_findings(folder)
     return "run", f"{run.study} {run.run_id}: done, its {len(manifest['files'])} released files are unchanged"
+
+
+def _outputs(path: Path) -> tuple[str, str]:
+    warnings = _refuse_findings(path)
+    more = f", {len(warnings)} remark(s): " + "; ".join(warnings) if warnings else ""
+    return "outputs", f"nothing that must stay{more}"
+
+
+def _refuse_findings(path: Path) -> list[str]:
+    """Look at outputs as the gate does; give the remarks that stop nothing."""
+    from epi.disclosure import check_outputs
+    from epi.errors import DisclosureError
+
+    findings = check_outputs(path)
+    refused = [str(finding) for finding in findings if finding.severity == "refused"]
+    if refused:
+        raise DisclosureError(
+            f"{path.name} holds what must not leave: {len(refused)} finding(s)",
+            do="leave it out, or publish it through epi.output",
+            faults=refused,
+        )
+    return [str(finding) for finding in findings]
 
 
 def _workspace(path: Path) -> tuple[str, str]:

@@ -96,7 +96,7 @@ def _cell(value: Any) -> str:
     if value is None or value != value:
         return ""
     if isinstance(value, int) and not isinstance(value, bool):
-        return f"{value:,}" if abs(value) >= 10_000 else str(value)
+        return f"{value:,}" if abs(value) >= 1000 else str(value)
     return str(value)
 
 

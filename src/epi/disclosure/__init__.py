@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from epi.disclosure.marks import find_gate_line, payload_digest, verify_cell_output
     from epi.disclosure.policy import Policy, read_policy
     from epi.disclosure.readings import format_estimate, read_result_rows, read_results, results_table
-    from epi.disclosure.recording import record
+    from epi.disclosure.recording import record, record_estimates
     from epi.disclosure.suppression import Suppressed, audit, suppress
 
 _HOMES = {
@@ -39,6 +39,7 @@ _HOMES = {
     "read_result_rows": "readings",
     "read_results": "readings",
     "record": "recording",
+    "record_estimates": "recording",
     "results_table": "readings",
     "suppress": "suppression",
     "verify_cell_output": "marks",
@@ -62,6 +63,7 @@ __all__ = [
     "read_result_rows",
     "read_results",
     "record",
+    "record_estimates",
     "results_table",
     "suppress",
     "verify_cell_output",

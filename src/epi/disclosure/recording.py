@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -131,6 +131,34 @@ def record(
         _store(folder, row, metadata["epi"]["sha256"], earlier, policy)
     show(data, metadata)
     return Recorded(estimate, suppressed, reason, data, metadata)
+
+
+def record_estimates(estimates: Iterable[Estimate]) -> list[Recorded]:
+    """Keep several results, such as those of a screen.
+
+    Parameters
+    ----------
+    estimates : iterable of Estimate
+        The results; each goes through the gate by itself.
+
+    Returns
+    -------
+    list of Recorded
+        One for each, in order.
+    """
+    return [
+        record(
+            row.name,
+            row.estimate,
+            ci_low=row.ci_low,
+            ci_high=row.ci_high,
+            unit=row.unit,
+            n=row.n,
+            stratum=row.stratum,
+            settings=row.settings,
+        )
+        for row in estimates
+    ]
 
 
 def _read_row(

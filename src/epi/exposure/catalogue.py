@@ -14,6 +14,7 @@ from epi.errors import DataError, ParameterError
 from epi.geography.communes import fold
 
 if TYPE_CHECKING:
+    from epi.results import Release
     from epi.workspace import Workspace
 
 Origin = Literal["open data", "synthetic"]
@@ -141,6 +142,20 @@ def read_info(name: str, about: Mapping[str, Any]) -> VariableInfo:
     )
 
 
+_PUBLISHED_LABELS = {
+    "name": "Name",
+    "label_en": "Variable",
+    "label_fr": "En français",
+    "unit": "Unit",
+    "support": "Support",
+    "vintage": "Vintage",
+    "origin": "Origin",
+    "producer": "Producer",
+    "licence": "Licence",
+}
+_PUBLISHED = list(_PUBLISHED_LABELS)
+
+
 @dataclass(frozen=True)
 class Catalogue(Mapping[str, VariableInfo]):
     """Variables that members of a cohort can be given.
@@ -169,6 +184,11 @@ class Catalogue(Mapping[str, VariableInfo]):
     def table(self) -> pd.DataFrame:
         """One row for each variable."""
         return pd.DataFrame([asdict(variable) for variable in self.variables])
+
+    @property
+    def labels(self) -> dict[str, dict[str, Any]]:
+        """Labels, units and provenance by name."""
+        return {variable.name: asdict(variable) for variable in self.variables}
 
     @property
     def synthetic(self) -> bool:
@@ -254,6 +274,20 @@ class Catalogue(Mapping[str, VariableInfo]):
                 faults=faults if len(faults) > 1 else (),
             )
         return Catalogue(tuple(self[name] for name in wanted))
+
+    def release(self) -> Release:
+        """Say what would be published: what each variable is and where it comes from.
+
+        Returns
+        -------
+        Release
+            One row for each variable; it counts nobody.
+        """
+        from epi.results import Release
+
+        shown = self.table[_PUBLISHED]
+        note = "Synthetic values are invented, with the names and orders of size of the real registers."
+        return Release(shown, title="Exposures", note=note if self.synthetic else "", labels=_PUBLISHED_LABELS)
 
     def _repr_html_(self) -> str:
         table = self.table

@@ -7,7 +7,7 @@ coverage says why; nothing is filled with zero.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,7 +56,7 @@ class Enriched:
     @property
     def variables(self) -> dict[str, dict[str, Any]]:
         """Labels, unit and provenance of each variable added."""
-        return {name: asdict(info) for name, info in self.catalogue.items()}
+        return self.catalogue.labels
 
     @property
     def members(self) -> pd.DataFrame:

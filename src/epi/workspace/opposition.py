@@ -100,10 +100,13 @@ class OppositionLedger:
         """
         out = self.totals["opposed"] + self.totals["unreadable"]
         if lang == "fr":
+            kept, known, opposed, untraced = (
+                f"{number:,}".replace(",", " ") for number in (self.kept, self.known, out, self.totals["not_traced"])
+            )
             return (
-                f"Règle d'opposition « {self.rule} » au {self.as_of:%d/%m/%Y} : {self.kept:,} patients retenus sur "
-                f"{self.known:,} connus ; {out:,} opposés, {self.totals['not_traced']:,} sans note tracée."
-            ).replace(",", " ")
+                f"Règle d'opposition « {self.rule} » au {self.as_of:%d/%m/%Y} : {kept} patients retenus sur "
+                f"{known} connus ; {opposed} opposés, {untraced} sans note tracée."
+            )
         return (
             f"Opposition rule '{self.rule}' ({RULES[self.rule]}) on {self.as_of}: {self.kept:,} patients kept of "
             f"{self.known:,} known; {out:,} opposed, {self.totals['not_traced']:,} without a traced note."
@@ -120,7 +123,8 @@ class OppositionLedger:
         table = self.table.drop(columns=["alert"]).copy()
         derived = ("opposed_percent",)
         counts = tuple(
-            Counted(column, of="known", adds_up_within=(), derived=derived if column == "opposed" else ()) for column in (*STATES, "kept")
+            Counted(column, of="known", adds_up_within=(), derived=derived if column == "opposed" else ())
+            for column in (*STATES, "kept")
         )
         return Release(
             table,
@@ -212,9 +216,7 @@ def count_opposition(
         WHERE file_created IS NULL OR file_created <= DATE '{day}'
     """
     connection = origin.connection
-    found = dict(
-        connection.execute(f"SELECT state, count(*) FROM ({states}) GROUP BY state").fetchall()
-    )
+    found = dict(connection.execute(f"SELECT state, count(*) FROM ({states}) GROUP BY state").fetchall())
     totals = {state: int(found.get(state, 0)) for state in STATES}
     sums = ", ".join(f"count(*) FILTER (WHERE now.state = '{state}') AS {state}" for state in STATES)
     table = connection.sql(

@@ -163,6 +163,7 @@ def _rules() -> str:
         "`when` is a SQL condition, true for a row that breaks the rule. It may compare columns, written "
         "`table.column`, with the usual operators and functions; queries, files and settings are refused. A partial "
         "date `x` also has `x_first` and `x_last`, the first and last day that it may be, and `patient` has "
-        "`birth_first` and `birth_last`. A rule is not applied to a row whose cells it needs could not be read.",
+        "`birth_first` and `birth_last`. A rule is not applied to a row whose cells it needs could not be read, "
+        "nor where a row of another table that it needs was rejected.",
         "Columns of these tables can be seen from each table:\n\n" + _grid(["From", "Also seen"], seen),
     )

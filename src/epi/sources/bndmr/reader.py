@@ -303,16 +303,11 @@ class _Read:
         not_applied = [f"{', '.join(skipped)} (no nomenclature was given)"] if skipped else []
         not_applied += [f"V01 on {key.column} (table {key.table} is absent)" for key in unlinked]
         present = {name: source for name, source in self._sources.items() if source.path is not None}
-        meanings = {rule: meaning for rule, (_, meaning) in STRUCTURAL.items()}
-        for rule in self._rules:
-            if rule.id not in STRUCTURAL:
-                known = meanings.get(rule.id, "")
-                meanings[rule.id] = known if rule.meaning in known else f"{known} {rule.meaning}".strip()
         return RegistryReport(
             flow=pd.DataFrame(self._flow),
             table=pd.DataFrame(self._counts, columns=["table", "rule", "severity", "rows"]),
             columns=pd.DataFrame(self._by_column, columns=["table", "column", "rule", "rows"]),
-            meanings=meanings,
+            meanings=_meanings(self._rules),
             settings={
                 "extraction_date": self._day.isoformat(),
                 "absent_tables": [name for name in self._sources if name not in present],
@@ -323,6 +318,16 @@ class _Read:
             },
             advice=tuple(self._advice),
         )
+
+
+def _meanings(rules: Sequence[Rule]) -> dict[str, str]:
+    """Say what each rule means, by table where tables differ."""
+    meanings = {rule: meaning for rule, (_, meaning) in STRUCTURAL.items()}
+    for rule in rules:
+        if rule.id not in STRUCTURAL:
+            name = f"{rule.id} {rule.table}" if len({r.table for r in rules if r.id == rule.id}) > 1 else rule.id
+            meanings[name] = f"{meanings.get(name, '')} {rule.meaning}".strip()
+    return meanings
 
 
 def _needs_nomenclature(rule: Rule) -> bool:

@@ -26,7 +26,7 @@ class RegistryReport:
     columns : pandas.DataFrame
         ``table, column, rule, rows``: the same by column, for rules that speak of one.
     meanings : mapping
-        Rule identifier to its meaning.
+        Rule identifier to its meaning; ``id table`` where it differs between tables.
     settings : mapping
         Extraction date, severities, what was absent or left out, rules that were not applied.
     advice : tuple of str, optional
@@ -60,6 +60,23 @@ class RegistryReport:
             chosen &= self.table["table"] == table
         return int(self.table.loc[chosen, "rows"].sum())
 
+    def meaning(self, rule: str, table: str) -> str:
+        """Say what a rule means in a table.
+
+        Parameters
+        ----------
+        rule : str
+            Its identifier.
+        table : str
+            The table.
+
+        Returns
+        -------
+        str
+            A sentence.
+        """
+        return self.meanings.get(f"{rule} {table}") or self.meanings.get(rule, "")
+
     def summary(self) -> str:
         """Say in a few lines what was kept and why the rest was not.
 
@@ -83,7 +100,7 @@ class RegistryReport:
             if len(chosen):
                 lines.append(words + ":")
                 lines += [
-                    f"  {row['rule']} {row['table']}: {row['rows']:,} rows. {self.meanings[row['rule']]}"
+                    f"  {row['rule']} {row['table']}: {row['rows']:,} rows. {self.meaning(row['rule'], row['table'])}"
                     for row in chosen.to_dict("records")
                 ]
         lines += [f"Not applied: {words}." for words in self.settings["not_applied"]]
@@ -130,6 +147,7 @@ class RegistryReport:
     def _repr_html_(self) -> str:
         advice = "".join(f"<p><strong>{html.escape(words)}</strong></p>" for words in self.advice)
         flow = self.flow[self.flow["rows_in"] > 0].to_html(index=False, border=0)
-        shown = self.table.assign(meaning=self.table["rule"].map(self.meanings))
+        pairs = zip(self.table["rule"], self.table["table"], strict=True)
+        shown = self.table.assign(meaning=[self.meaning(rule, table) for rule, table in pairs])
         first = html.escape(self.summary().splitlines()[0])
         return f"<p>{first}</p>{advice}{flow}{shown.to_html(index=False, border=0)}"

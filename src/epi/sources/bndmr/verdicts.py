@@ -265,7 +265,10 @@ class Judge:
             marks.append((orphan, "V01-orphan", key.column, "E", -1))
             marks.append((f"{parent}.kept = false", "V01-cascade", key.column, "E", -1))
         for n, rule in own:
-            marks.append((f"coalesce(({rule.when}\n), false)", rule.id, rule.column, rule.severity, n))
+            # A parent that was itself rejected is no ground to judge a child on.
+            others = sorted({seen for seen, _ in references(rule.when) if seen in DECLARED and seen != name})
+            grounds = "".join(f' AND "{other}".kept' for other in others)
+            marks.append((f"coalesce(({rule.when}\n){grounds}, false)", rule.id, rule.column, rule.severity, n))
         hits = ", ".join(
             f"CASE WHEN {condition} THEN {{'rule': '{rule}', 'col': '{col}', 'severity': '{severity}', 'n': {n}}} END"
             for condition, rule, col, severity, n in marks
