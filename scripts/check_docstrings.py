@@ -29,9 +29,7 @@ def public_objects() -> Iterator[str]:
             if inspect.isfunction(thing) or inspect.isclass(thing):
                 yield f"{info.name}.{name}"
             if inspect.isclass(thing):
-                methods = (
-                    key for key, value in vars(thing).items() if inspect.isfunction(value) and key[0] != "_"
-                )
+                methods = (key for key, value in vars(thing).items() if inspect.isfunction(value) and key[0] != "_")
                 yield from (f"{info.name}.{name}.{key}" for key in methods)
 
 

@@ -38,9 +38,7 @@ def main() -> None:
     if os.environ.get("EPI_OPEN_DATA"):
         run("run", "t1d_arrondissements", "--runs", runs)
     else:
-        print(
-            "\nOpen French data are not here (EPI_OPEN_DATA): the study of real diabetes counts is left out."
-        )
+        print("\nOpen French data are not here (EPI_OPEN_DATA): the study of real diabetes counts is left out.")
     run("site", "build", "--runs", runs, "--out", site)
     peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_CHILDREN, resource.RUSAGE_SELF))
     print(f"\nDone in {time.monotonic() - started:.0f} s; largest process {peak / 1024:.0f} MB.")

@@ -204,8 +204,8 @@ def test_wrong_memory_or_threads_are_refused(tmp_path: Path, option: dict[str, o
 def test_progress_is_told(tmp_path: Path) -> None:
     told: list[tuple[str, int, int]] = []
     read_registry(write(tmp_path / "raw", registry()), tmp_path / "out", progress=lambda *step: told.append(step))
-    assert [done for _, done, _ in told] == list(range(40))
-    assert {total for *_, total in told} == {40}
+    assert [done for _, done, _ in told] == list(range(20))
+    assert {total for *_, total in told} == {20}
 
 
 def test_tidy_files_have_the_declared_types(good: Path) -> None:

@@ -118,7 +118,7 @@ def draw_funnel(sir: Sir, lang: Lang) -> Chart:
         axis.set(xscale="log", xlim=(grid[0], grid[-1]), ylim=(0, top * 1.04), xlabel=words[1], ylabel=words[2])
         steps = [factor * 10.0**power for power in range(-2, 5) for factor in (1, 2, 5)]
         ticks = [t for t in steps if grid[0] <= t <= grid[-1]]
-        axis.set_xticks(ticks, [format_number(t, 1 if t < 1 else 0, lang=lang) for t in ticks])
+        axis.set_xticks(ticks, [format_number(t, decimals([t]), lang=lang) for t in ticks])
         axis.minorticks_off()
         places = axis.get_yticks()
         places = places[(places >= 0) & (places <= top * 1.04)]

@@ -132,7 +132,8 @@ def log_ticks(low: float, high: float) -> list[float]:
         inside = [float(step) for step in steps if low <= step <= high]
         # Ticks must reach over most of the axis: three of them close together say little of the rest.
         if len(inside) >= 3 and np.log(inside[-1] / inside[0]) >= 0.55 * width:
-            return inside
+            # More than five would touch each other under a narrow axis: every second one, 1 kept.
+            return inside if len(inside) <= 5 else inside[inside.index(1.0) % 2 :: 2]
         best = inside if len(inside) > len(best) else best
     return best
 

@@ -20,6 +20,7 @@ from epi.cohort.extract import Extraction
 from epi.cohort.records import RecordFilters
 from epi.cohort.table_one import TableOne, build_table_one
 from epi.errors import CohortError, ParameterError
+from epi.results import Release
 
 if TYPE_CHECKING:
     from epi.workspace import Workspace
@@ -165,6 +166,23 @@ class Cohort(RecordFilters):
         """
         head = f"Cohorte « {self.name} »" if lang == "fr" else f"Cohort '{self.name}'"
         return f"{head}\n{self.workspace.opposition.sentence(lang)}\n{self.definition.in_words(lang)}"
+
+    def describe(self, lang: str = "en") -> Release:
+        """Put the definition in words into a form that may be published.
+
+        Parameters
+        ----------
+        lang : {"en", "fr"}, optional
+            The language.
+
+        Returns
+        -------
+        Release
+            One row for each line of the definition; it counts nobody but those of the opposition rule.
+        """
+        lines = [line.removeprefix("- ") for line in self.in_words(lang).splitlines()]
+        heading = {"en": "Definition", "fr": "Définition"}[lang]
+        return Release(pd.DataFrame({heading: lines[2:]}), title=lines[0], note=lines[1])
 
     @property
     def settings(self) -> dict[str, Any]:

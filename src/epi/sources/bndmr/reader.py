@@ -157,6 +157,13 @@ class _Read:
             judge.type_table(table)
             judge.judge_cells(table)
             faults += self._format_faults(table)
+            if not faults:
+                judge.judge_rows(table)
+                self._write(table)
+                self._count(table)
+            # One raw table at a time is held; after a fault the others are only looked at for theirs.
+            self._connection.execute(f'DROP VIEW "typed_{name}"')
+            self._connection.execute(f'DROP TABLE "raw_{name}"')
         if faults:
             raise DataError(
                 f"{len(faults)} column(s) of dates are written in another way than the mapping says",
@@ -164,18 +171,11 @@ class _Read:
                 "write their form in the mapping, then read again; nothing was written",
                 faults=faults,
             )
-        for name, table in DECLARED.items():
-            self._tell(name)
-            judge.judge_rows(table)
-            self._write(table)
-            self._count(table)
-            self._connection.execute(f'DROP VIEW "typed_{name}"')
-            self._connection.execute(f'DROP TABLE "raw_{name}"')
         return self._report(applied, unlinked)
 
     def _tell(self, name: str) -> None:
         if self._progress is not None:
-            self._progress(name, self._done, 2 * len(DECLARED))
+            self._progress(name, self._done, len(DECLARED))
         self._done += 1
 
     def _one(self, query: str) -> Any:

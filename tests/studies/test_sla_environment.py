@@ -1,0 +1,136 @@
+"""The ALS study on the synthetic France: what was planted is found, whatever the order and the threads."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pytest
+
+import epi
+from epi.facade import open_workspace
+from epi.files import write_json
+from epi.runner import open_study, run_study
+from epi.runner.study import Study
+
+ROOT = Path(__file__).parents[2]
+STUDY = ROOT / "studies" / "sla_environment"
+PERIOD = {"start": "2012-01-01", "end": "2023-12-31"}
+SCREENED = [
+    "nearest_industrial_km",
+    "n_polluted_sites",
+    "pm25_ugm3",
+    "no2_ugm3",
+    "water_nitrate_mg_l",
+    "tree_cover_pct",
+    "fdep_like",
+]
+
+
+@pytest.fixture(scope="module")
+def study() -> Study:
+    return open_study(STUDY)
+
+
+@pytest.fixture(scope="module")
+def design(study):
+    sys.path.insert(0, str(study.folder))
+    import design
+
+    yield design
+    sys.path.remove(str(study.folder))
+
+
+@pytest.fixture(scope="module")
+def workspace(france):
+    return open_workspace(france / "workspace", protocol=STUDY)
+
+
+def test_each_planted_rate_is_within_four_standard_errors(france, workspace, design):
+    planted = json.loads((france / "world" / "truth" / "planted.json").read_text())["variables"]
+    cases = design.select_cases(workspace, **PERIOD)
+    controls = design.select_controls(workspace, **PERIOD)
+    variables = [*SCREENED, "centre_distance_km", "density_km2"]
+    screen = epi.association.screen_exposures(
+        cases.enrich(variables),
+        controls.enrich(variables),
+        exposures=SCREENED,
+        adjust=["age", "sex", "centre_distance_km", "log(density_km2)"],
+    )
+    assert {name for name in planted if planted[name]["log_rr_per_sd"]} <= set(SCREENED)
+    for name in SCREENED:
+        row = screen.of(name, "joint")
+        error = (math.log(row["ci_high"]) - math.log(row["ci_low"])) / (2 * 1.959964)
+        truth = planted[name]["log_rr_per_unit"] * row["unit_size"]
+        assert abs(math.log(row["estimate"]) - truth) < 4 * error, name
+        if planted[name]["log_rr_per_sd"]:
+            assert abs(truth) > 3 * error, f"{name} could not be told from no effect: the test would be idle"
+
+
+def test_incidence_is_the_published_order_less_what_the_registry_loses(france, workspace, design):
+    cases = design.select_cases(workspace, **PERIOD)
+    sir = epi.association.estimate_sir(cases, by="departement")
+    truth = json.loads((france / "world" / "truth" / "planted.json").read_text())
+    kept = workspace.opposition.kept / workspace.opposition.known
+    expected = truth["incidence"]["crude_per_100k_expected"] * truth["captured_cases"] / truth["true_cases"] * kept
+    adults = sir.overall["rate_per_100000"] * 0.8  # adults are about four persons in five
+    assert expected * 0.85 < adults < expected * 1.15
+
+
+def test_cases_and_controls_share_nobody_and_each_step_is_counted(workspace, design):
+    cases = design.select_cases(workspace, **PERIOD)
+    controls = design.select_controls(workspace, **PERIOD)
+    assert not set(cases.members["patient_id"]) & set(controls.members["patient_id"])
+    for cohort in (cases, controls):
+        table = cohort.attrition.table
+        assert (table["n_in"] - table["removed"] == table["n_out"]).all()
+        assert table["n_out"].iloc[-1] == cohort.n
+    assert design.select_cases(workspace, **PERIOD, drop_familial=True).n < cases.n
+    assert design.select_cases(workspace, **PERIOD, statuses=["confirmed"]).n < cases.n
+    assert design.select_cases(workspace, **PERIOD, case_definition="als_and_related").n > cases.n
+    assert design.select_cases(workspace, **PERIOD, minimal_population=2000).n < cases.n
+
+
+def shuffled(workspace: Path, out: Path) -> Path:
+    """Copy a workspace with the rows of every table in another order."""
+    (out / "tidy").mkdir(parents=True)
+    with duckdb.connect() as connection:
+        for file in sorted((workspace / "tidy").glob("*.parquet")):
+            connection.execute("SELECT setseed(0.5)")
+            connection.execute(
+                f"COPY (SELECT * FROM read_parquet('{file}') ORDER BY random()) "
+                f"TO '{out / 'tidy' / file.name}' (FORMAT parquet)"
+            )
+    for name in ("reference", "rejected"):
+        (out / name).symlink_to(workspace / name)
+    write_json(out / "workspace.json", json.loads((workspace / "workspace.json").read_text()))
+    return out
+
+
+def test_results_are_the_same_whatever_the_row_order_and_the_threads(france, study, tmp_path, monkeypatch):
+    monkeypatch.setenv("EPI_THREADS", "2")
+    first = run_study(study, workspace=france / "workspace", runs_dir=tmp_path / "a")
+    monkeypatch.setenv("EPI_THREADS", "1")
+    second = run_study(study, workspace=shuffled(france / "workspace", tmp_path / "ws"), runs_dir=tmp_path / "b")
+    assert first.status == second.status == "done"
+    one, two = (json.loads((run.folder / "results.json").read_text()) for run in (first, second))
+    assert len(one) == len(two) > 20
+    for left, right in zip(one, two, strict=True):
+        assert {key: left[key] for key in ("name", "stratum", "n", "unit")} == {
+            key: right[key] for key in ("name", "stratum", "n", "unit")
+        }
+        for key in ("estimate", "ci_low", "ci_high"):
+            if isinstance(left[key], int) or left[key] is None:
+                assert left[key] == right[key], left["name"]
+            else:
+                assert np.isclose(left[key], right[key], rtol=1e-9, atol=0), left["name"]
+    assert first.manifest["run_id"] == second.manifest["run_id"], (
+        "the order of rows is no part of what determines a run"
+    )
+    for table in sorted((first.folder / "tables").glob("*.csv")):
+        if table.name in {"attrition.csv", "attrition_controls.csv", "opposition.csv", "table_one.csv"}:
+            assert table.read_bytes() == (second.folder / "tables" / table.name).read_bytes(), table.name
