@@ -60,7 +60,7 @@ notebooks: setup ## Execute every tutorial notebook on the demo workspace
 	@$(BIN)/python scripts/run_notebooks.py --workspace $(OUT)/workspace --out $(OUT)/notebooks
 
 pages: setup ## Open the built site in headless Chromium, network off
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python "$$(sed -n 's/^pages = \["\(.*\)"\]/\1/p' pyproject.toml)"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[pages]'
 	@EPI_SITE=$(abspath $(OUT)/site) $(BIN)/pytest tests/pages
 
 lab: setup ## Open JupyterLab on the notebooks, with the demo workspace

@@ -22,7 +22,8 @@ def public_objects() -> Iterator[str]:
     """Name each public module, function, class and method of the package once."""
     for info in pkgutil.walk_packages(epi.__path__, "epi."):
         module = importlib.import_module(info.name)
-        yield info.name
+        if not info.ispkg:  # numpydoc finds no line for the docstring of a package
+            yield info.name
         for name, thing in vars(module).items():
             if name.startswith("_") or getattr(thing, "__module__", None) != info.name:
                 continue

@@ -13,6 +13,7 @@ import typer
 
 import epi
 from epi.commands import check, codes, run, site, study, workspace, world
+from epi.commands.console import add_command
 from epi.errors import EpiError, StorageError
 
 _UNEXPECTED = 70  # EX_SOFTWARE of sysexits.h
@@ -30,9 +31,9 @@ app.add_typer(workspace.app, name="workspace")
 app.add_typer(study.app, name="study")
 app.add_typer(site.app, name="site")
 app.add_typer(codes.app, name="codes")
-app.command("run")(run.run)
-app.command("runs")(run.runs)
-app.command("check")(check.check)
+add_command(app, "run")(run.run)
+add_command(app, "runs")(run.runs)
+add_command(app, "check")(check.check)
 
 
 def _show_version(asked: bool) -> None:

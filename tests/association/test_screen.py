@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import t as student
 from threadpoolctl import threadpool_limits
 
 from epi.association import Screen, estimate_sir, screen_exposures
@@ -47,7 +48,7 @@ def areas_of(observed, expected, **columns):
 
 
 @pytest.mark.parametrize("model", ["single", "joint"])
-def test_ratios_limits_and_p_as_glm_and_sandwich_in_r(found, model):
+def test_ratios_limits_and_p_as_glm_and_clubsandwich_in_r(found, model):
     for expected in R[model]:
         row = found.of(expected["exposure"], model)
         assert (row["n"], row["n_cases"]) == (expected["n"], expected["cases"])
@@ -55,6 +56,7 @@ def test_ratios_limits_and_p_as_glm_and_sandwich_in_r(found, model):
         for mine, theirs in (("estimate", "estimate"), ("ci_low", "low"), ("ci_high", "high")):
             assert row[mine] == pytest.approx(expected[theirs], rel=1e-8)
         assert row["p"] == pytest.approx(expected["p"], rel=1e-7)
+        assert row["df"] == pytest.approx(expected["df"], rel=1e-7)
 
 
 def test_steps_and_q_values_as_in_r(found):
@@ -242,9 +244,10 @@ def test_counts_of_areas_by_the_three_laws_as_in_r():
     robust = screen_exposures(
         sir, exposures, exposures=["x"], adjust=["z"], cluster="dep", family="negative-binomial", scale="unit"
     ).of("x")
-    beta, error = MODELS["negbin"]["coef"][1], MODELS["negbin"]["se_cluster"][1]
+    beta, error, degrees = (MODELS["negbin_cr2"][key][1] for key in ("coef", "se", "df"))
+    assert robust["df"] == pytest.approx(degrees, rel=1e-7)
     assert (robust["estimate"], robust["ci_low"]) == pytest.approx(
-        (np.exp(beta), np.exp(beta - 1.959963984540054 * error)), rel=1e-8
+        (np.exp(beta), np.exp(beta - student.isf(0.025, degrees) * error)), rel=1e-8
     )
     assert robust["clusters"] == 24
     assert robust["n_cases"] == areas["observed"].sum()

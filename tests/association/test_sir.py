@@ -164,7 +164,7 @@ def test_what_has_no_expected_number_is_refused_with_the_reason(cases, people, w
         (lambda: estimate_sir(COUNTS, PEOPLE.drop(columns="persons"), "area"), "no column 'persons'"),
         (lambda: estimate_sir(COUNTS.assign(area=1), PEOPLE, "area"), "leading zeros"),
         (lambda: estimate_sir([1], PEOPLE, "area"), "observed is a list"),
-        (lambda: estimate_sir(COUNTS, None, "area"), "population is a NoneType"),
+        (lambda: estimate_sir(COUNTS, None, "area"), "how many persons were at risk"),
         (lambda: estimate_sir(COUNTS, PEOPLE, "area", years=0), "years is 0"),
         (lambda: estimate_sir(COUNTS, PEOPLE, "area", level=95), "level"),
         (lambda: estimate_sir(COUNTS, PEOPLE.rename(columns={"persons": "person_years"}), "area", years=2), "years"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from epi.results import Counted, Release
 
 POLICY = read_policy()
 K = POLICY.min_count
+EFFORT = int(os.environ.get("EPI_EFFORT", "1"))  # `make validate` attacks longer
 COUNTS = st.one_of(st.integers(0, 14), st.sampled_from([0, 1, 10, 11, 12, 25, 60, 400]))
 
 
@@ -66,7 +68,7 @@ def refused(done: Suppressed) -> bool:
     return any(finding.severity == "refused" for finding in done.findings)
 
 
-@settings(derandomize=True, deadline=None, max_examples=60)
+@settings(derandomize=True, deadline=None, max_examples=60 * EFFORT)
 @given(st.lists(COUNTS, min_size=2, max_size=8))
 def test_one_margin(counts: list[int]) -> None:
     table = pd.DataFrame({"group": [f"g{rank}" for rank in range(len(counts))], "n": counts})
@@ -81,7 +83,7 @@ def test_one_margin(counts: list[int]) -> None:
     assert_protected(values, possible(values, hidden, sums, top))
 
 
-@settings(derandomize=True, deadline=None, max_examples=40)
+@settings(derandomize=True, deadline=None, max_examples=40 * EFFORT)
 @given(st.integers(2, 4), st.integers(2, 4), st.data())
 def test_two_margins(rows: int, columns: int, data: st.DataObject) -> None:
     cells = list(itertools.product(range(rows), range(columns)))
@@ -101,7 +103,7 @@ def test_two_margins(rows: int, columns: int, data: st.DataObject) -> None:
     assert_protected(values, possible(values, hidden, sums, np.full(len(values), 1e5)))
 
 
-@settings(derandomize=True, deadline=None, max_examples=40)
+@settings(derandomize=True, deadline=None, max_examples=40 * EFFORT)
 @given(st.lists(st.tuples(COUNTS, COUNTS), min_size=1, max_size=6))
 def test_shares_of_printed_denominators(pairs: list[tuple[int, int]]) -> None:
     """Of `count + rest` persons, neither the count nor the rest can be found when small."""
@@ -135,7 +137,7 @@ def test_shares_of_printed_denominators(pairs: list[tuple[int, int]]) -> None:
             assert pd.isna(done.table["pct"].iloc[place]), "a share stays beside a hidden count"
 
 
-@settings(derandomize=True, deadline=None, max_examples=25)
+@settings(derandomize=True, deadline=None, max_examples=25 * EFFORT)
 @given(st.lists(st.tuples(COUNTS, COUNTS), min_size=2, max_size=5))
 def test_men_women_and_both(pairs: list[tuple[int, int]]) -> None:
     """Three columns, one the sum of the others, each with its own total: solved from scratch."""

@@ -1,7 +1,7 @@
 # Writes association.json: indirect and direct standardisation, and a screen of exposures by glm.
-# Made with R 4.2.2, sandwich 3.0-2, splines 4.2.2, jsonlite 1.8.4.
+# Made with R 4.2.2, clubSandwich 0.5.8, splines 4.2.2, jsonlite 1.8.4.
 # Run from this folder: Rscript association.R
-library(jsonlite); library(sandwich); library(splines)
+library(jsonlite); library(clubSandwich); library(splines)
 
 set.seed(7)
 cells <- expand.grid(area = sprintf("%03d", 1:12), sex = c("F", "M"), age_low = seq(0, 95, 5), stringsAsFactors = FALSE)
@@ -41,16 +41,25 @@ persons$case <- rbinom(n, 1, plogis(-1 + 0.15 * (persons$pm25 - 10) + 0.5 * pers
 persons$pm25[sample(n, 15)] <- NA
 tight <- glm.control(epsilon = 1e-15, maxit = 100)
 step <- c(pm25 = IQR(persons$pm25, na.rm = TRUE), no2 = IQR(persons$no2), near_site = 1)
+# CR2 of the fit's last weighted least squares, rows whitened: there the symmetric root is unique. Handed the glm
+# itself, clubSandwich takes the root of another matrix, whose result differs by about 1e-3.
+whitened <- function(m) {
+  w <- weights(m, "working"); x <- model.matrix(m)
+  y <- sqrt(w) * (x %*% coef(m) + residuals(m, "working"))
+  list(fit = lm(y ~ 0 + z, list(y = as.numeric(y), z = sqrt(w) * x)), names = colnames(x))
+}
 one <- function(terms, name) {
   d <- persons[complete.cases(persons[, terms, drop = FALSE]), ]
   for (t in terms) d[[t]] <- d[[t]] / step[[t]]
   m <- glm(reformulate(c("ns(age_at_index, 4)", "sex", terms), "case"), binomial, d, control = tight)
   # Started at its own end: glm keeps the weights of the step before its last.
   m <- glm(formula(m), binomial, d, control = tight, start = coef(m))
-  se <- sqrt(diag(vcovCL(m, cluster = d$area, type = "HC0", cadjust = TRUE)))
-  b <- coef(m)[[name]]; s <- se[[name]]
-  list(exposure = name, n = nrow(d), cases = sum(d$case), estimate = exp(b), low = exp(b - qnorm(.975) * s),
-       high = exp(b + qnorm(.975) * s), p = 2 * pnorm(-abs(b / s)))
+  white <- whitened(m)
+  found <- coef_test(white$fit, vcov = vcovCR(white$fit, cluster = d$area, type = "CR2"), test = "Satterthwaite")
+  place <- match(name, white$names)
+  b <- coef(m)[[name]]; s <- found$SE[place]; df <- found$df[place]
+  list(exposure = name, n = nrow(d), cases = sum(d$case), estimate = exp(b), low = exp(b - qt(.975, df) * s),
+       high = exp(b + qt(.975, df) * s), p = 2 * pt(-abs(b / s), df), df = df)
 }
 single <- lapply(names(step), function(x) one(x, x))
 joint <- lapply(names(step), function(x) one(names(step), x))

@@ -17,9 +17,10 @@ import pytest
 from epi.errors import ParameterError, RunError, StorageError
 from epi.files import digest_file
 from epi.runner import identity
+from epi.runner.environment import kernel_environment
 from epi.runner.failure import cause_in_words
 from epi.runner.folder import Run, clear_folder, is_locked, list_runs, locked, open_run, run_folder
-from epi.runner.kernel import CellFailure, execute, kernel_environment
+from epi.runner.kernel import CellFailure, execute
 from epi.runner.run import run_study
 from epi.runner.study import Study, open_study
 from runner.toy import CANARY, HELPER, PROTOCOL, one_notebook, write_toy_study

@@ -30,9 +30,32 @@ def test_logistic_as_glm_in_r():
 
 
 def test_logistic_cluster_robust_as_sandwich_in_r():
-    fit = fit_glm(LOGIT, PERSONS["case"], family="binomial", clusters=PERSONS["cluster"])
+    fit = fit_glm(LOGIT, PERSONS["case"], family="binomial", clusters=PERSONS["cluster"], correction="CR1")
     check(fit, R["logit_cluster"])
     assert fit.n_clusters == PERSONS["cluster"].nunique()
+
+
+@pytest.mark.parametrize(
+    ("clusters", "name"),
+    [(PERSONS["cluster"], "logit_cr2"), (R["heavy"], "logit_cr2_heavy")],
+    ids=["even clusters", "one cluster of a third of the rows"],
+)
+def test_bias_reduced_clusters_as_clubsandwich_in_r(clusters, name):
+    fit = fit_glm(LOGIT, PERSONS["case"], family="binomial", clusters=clusters)
+    check(fit, R[name])
+    for term, degrees in zip(R[name]["terms"], R[name]["df"], strict=True):
+        assert fit.degrees_of("intercept" if term == "(Intercept)" else term) == pytest.approx(degrees, rel=1e-7)
+    plain = fit_glm(LOGIT, PERSONS["case"], family="binomial", clusters=clusters, correction="CR1")
+    assert plain.term("age")[1] != pytest.approx(fit.term("age")[1], rel=1e-4)
+    assert np.isinf(plain.degrees).all()
+
+
+def test_bias_reduced_counts_as_clubsandwich_in_r():
+    offset = np.log(AREAS["expected"])
+    fit = fit_glm(COUNTS, AREAS["observed"], family="poisson", offset=offset, clusters=AREAS["dep"])
+    check(fit, R["poisson_cr2"])
+    found = [fit.degrees_of(term) for term in ("intercept", "x", "z")]
+    assert found == pytest.approx(R["poisson_cr2"]["df"], rel=1e-7)
 
 
 @pytest.mark.parametrize("clusters", [None, PERSONS["cluster"]], ids=["model", "cluster"])
@@ -42,7 +65,7 @@ def test_age_spline_gives_the_same_adjusted_effect_as_ns_in_r(clusters):
     for code in ("24", "53"):
         design[f"region{code}"] = (PERSONS["region"] == code).astype(float)
     design["pm25"] = PERSONS["pm25"]
-    fit = fit_glm(design, PERSONS["case"], family="binomial", clusters=clusters)
+    fit = fit_glm(design, PERSONS["case"], family="binomial", clusters=clusters, correction="CR1")
     expected = R["spline"] if clusters is None else R["spline_cluster"]
     check(fit, expected, ["male", "region24", "region53", "pm25"])
 
@@ -56,7 +79,9 @@ def test_age_spline_gives_the_same_adjusted_effect_as_ns_in_r(clusters):
     ],
 )
 def test_counts_with_an_offset_as_glm_in_r(family, clusters, name):
-    fit = fit_glm(COUNTS, AREAS["observed"], family=family, offset=np.log(AREAS["expected"]), clusters=clusters)
+    fit = fit_glm(
+        COUNTS, AREAS["observed"], family=family, offset=np.log(AREAS["expected"]), clusters=clusters, correction="CR1"
+    )
     check(fit, R[name])
     assert fit.dispersion == pytest.approx(R["dispersion"], **TIGHT)
 
@@ -66,7 +91,9 @@ def test_negative_binomial_as_mass_in_r():
     fit = fit_glm(COUNTS, AREAS["observed"], family="negative-binomial", offset=offset)
     assert fit.theta == pytest.approx(R["negbin"]["theta"], rel=1e-8)
     check(fit, R["negbin"])
-    robust = fit_glm(COUNTS, AREAS["observed"], family="negative-binomial", offset=offset, clusters=AREAS["dep"])
+    robust = fit_glm(
+        COUNTS, AREAS["observed"], family="negative-binomial", offset=offset, clusters=AREAS["dep"], correction="CR1"
+    )
     check(robust, {**R["negbin"], "se": R["negbin"]["se_cluster"]})
 
 

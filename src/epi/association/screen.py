@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,7 +17,7 @@ from epi.stats.notation import format_ratio
 if TYPE_CHECKING:
     from epi.plotting import Chart
 
-_ESTIMATES = ("estimate", "ci_low", "ci_high", "p", "q")
+_ESTIMATES = ("estimate", "ci_low", "ci_high", "p", "q", "df")
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Screen:
         One row for each exposure and model (`single`: adjusted for the named adjusters alone;
         `joint`: also for all the other exposures): `exposure`, `model`, `label_en`, `label_fr`,
         `scale_en`, `scale_fr`, `unit_size`, `n`, `n_cases`, `n_controls`, `estimate`, `ci_low`,
-        `ci_high`, `p`, `q` (Benjamini-Hochberg within each model), `clusters`, `adjustment`,
+        `ci_high`, `p`, `q` (Benjamini-Hochberg within each model), `clusters`, `df`, `adjustment`,
         and `reason`, empty unless the model was refused.
     measure : {"OR", "RR"}
         What `estimate` is.
@@ -110,9 +111,14 @@ class Screen:
             "value": found.estimate,
             "ci_low": found.ci_low,
             "ci_high": found.ci_high,
-            "unit": f"{self.measure}, {row['label_en']}, {row['scale_en']}",
+            "unit": self.measure,
             "n": found.n,
-            "settings": dict(found.settings),
+            "settings": {
+                **found.settings,
+                "exposure": str(row["exposure"]),
+                "label_en": f"Clearest association: {row['label_en']}, {row['scale_en']}",
+                "label_fr": f"Association la plus nette : {row['label_fr']}, {row['scale_fr']}",
+            },
         }
 
     def _estimate(self, name: str, row: pd.Series) -> Estimate:
@@ -120,7 +126,8 @@ class Screen:
             "step": float(row["unit_size"]),
             "p": float(row["p"]),
             "q": float(row["q"]),
-            "clusters": int(row["clusters"]),
+            "clusters": None if pd.isna(row["clusters"]) else int(row["clusters"]),
+            "df": round(float(row["df"]), 2) if math.isfinite(row["df"]) else None,
             "adjust": list(self.settings["adjust"]),
             "model": str(self.settings["model"]),
         }
@@ -152,12 +159,16 @@ class Screen:
         what, clusters = str(self.settings["model"]), self.settings["cluster"]
         adjusted = ", ".join(self.settings["adjust"]) or {"fr": "aucun", "en": "nothing"}[lang]
         if lang == "fr":
-            errors = f"erreurs robustes par {clusters}" if clusters else "erreurs du modèle"
+            errors = f"erreurs robustes par {clusters} (CR2, degrés de liberté df)" if clusters else "erreurs du modèle"
             return (
                 f"{what}, {errors}. Ajustement : {adjusted}. Nombre de tests : {done} ; "
                 "q de Benjamini-Hochberg dans chaque modèle."
             )
-        errors = f"standard errors robust to clusters by {clusters}" if clusters else "model standard errors"
+        errors = (
+            f"standard errors robust to clusters by {clusters} (CR2, degrees of freedom df)"
+            if clusters
+            else "model standard errors"
+        )
         return (
             f"{what}, {errors}. Adjusted for: {adjusted}. Number of tests: {done}; "
             "Benjamini-Hochberg q within each model."

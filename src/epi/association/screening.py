@@ -129,7 +129,7 @@ def screen_exposures(
         table[name] = table[name].astype("Int64")
     order = [
         "exposure", "model", "label_en", "label_fr", "scale_en", "scale_fr", "unit_size", "n", "n_cases",
-        "n_controls", "estimate", "ci_low", "ci_high", "p", "q", "clusters", "adjustment", "reason",
+        "n_controls", "estimate", "ci_low", "ci_high", "p", "q", "clusters", "df", "adjustment", "reason",
     ]  # fmt: skip
     settings = {
         "design": study.design,
@@ -225,7 +225,7 @@ def _row(
             [*(term.describe() for term in terms), *(["the other exposures"] if model == "joint" else [])]
         ),
     }
-    hollow = dict.fromkeys(("estimate", "ci_low", "ci_high", "p"), np.nan)
+    hollow = dict.fromkeys(("estimate", "ci_low", "ci_high", "p", "df"), np.nan)
     if unit.reason:
         nothing = {"n": pd.NA, "n_cases": pd.NA, "n_controls": pd.NA, "clusters": pd.NA}
         return {**row, **hollow, **nothing, "reason": unit.reason}
@@ -246,12 +246,14 @@ def _row(
     beta, error = fitted.term(name)
     if not error > 0:
         return {**row, **hollow, "reason": "its robust standard error is zero"}
-    interval = wald_interval(beta, error, log=True, level=level)
+    degrees = fitted.degrees_of(name)
+    interval = wald_interval(beta, error, log=True, level=level, degrees=degrees)
     return {
         **row,
         "estimate": interval.estimate,
         "ci_low": interval.low,
         "ci_high": interval.high,
-        "p": float(2 * stats.norm.sf(abs(beta / error))),
+        "p": float(2 * stats.t.sf(abs(beta / error), degrees)),
+        "df": degrees,
         "reason": "",
     }

@@ -19,6 +19,13 @@ def check(
     """Check a study, a protocol, a code list, a workspace, a run or outputs; all faults at once.
 
     Example: `epi check studies/sla_environment`
+
+    Parameters
+    ----------
+    path : Path
+        A study, protocol, code list, workspace, run, outputs or site.
+    json : bool, optional
+        Print JSON, for a machine.
     """
     kind, words = check_path(path)
     if json:

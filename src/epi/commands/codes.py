@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from epi.commands.console import Json, console, new_app, print_json, print_table
+from epi.commands.console import Json, add_command, console, new_app, print_json, print_table
 
 app = new_app("Medical codes: the Orphanet nomenclature.")
 
@@ -16,7 +16,7 @@ def _group() -> None:
     """Medical codes: the Orphanet nomenclature."""
 
 
-@app.command("search")
+@add_command(app, "search")
 def search(
     text: Annotated[str, typer.Argument(help="Words of the French or English label.", show_default=False)],
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most that many.")] = 20,
@@ -26,6 +26,17 @@ def search(
     """Find ORPHA codes by words of their label; accents and case do not matter.
 
     Example: `epi codes search "sclerose laterale"`
+
+    Parameters
+    ----------
+    text : str
+        Words of the French or English label.
+    limit : int, optional
+        At most that many.
+    inactive : bool, optional
+        Also codes no longer in use.
+    json : bool, optional
+        Print JSON, for a machine.
     """
     from epi.codes import open_nomenclature
 

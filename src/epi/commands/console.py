@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import inspect
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -13,6 +14,7 @@ from epi.errors import ParameterError
 if TYPE_CHECKING:
     from rich.console import Console
 
+Command = TypeVar("Command", bound=Callable[..., Any])
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for a machine.")]
 Runs = Annotated[Path, typer.Option("--runs", help="Folder of runs.", envvar="EPI_RUNS")]
 Studies = Annotated[Path, typer.Option("--studies", help="Folder that holds the studies.", envvar="EPI_STUDIES")]
@@ -32,6 +34,30 @@ def new_app(help_: str) -> typer.Typer:
         The group.
     """
     return typer.Typer(help=help_, no_args_is_help=True, rich_markup_mode="markdown", add_completion=False)
+
+
+def add_command(app: typer.Typer, name: str) -> Callable[[Command], Command]:
+    """Add a function to a group; what precedes its parameters in its docstring is its help.
+
+    Parameters
+    ----------
+    app : typer.Typer
+        The group.
+    name : str
+        The command's name.
+
+    Returns
+    -------
+    callable
+        A decorator that gives the function back.
+    """
+
+    def register(function: Command) -> Command:
+        words = inspect.getdoc(function) or ""
+        app.command(name, help=words.partition("\nParameters\n")[0].strip())(function)
+        return function
+
+    return register
 
 
 def console(*, stderr: bool = False) -> Console:

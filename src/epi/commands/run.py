@@ -40,6 +40,27 @@ def run(
     """Run a study. Parameters are checked before anything starts; a finished run is not run again.
 
     Example: `epi run sla_environment -p minimum_age=40 --workspace build/workspace`
+
+    Parameters
+    ----------
+    study : str
+        A study's name, or its folder.
+    parameter : list of str, optional
+        A parameter; repeat for more.
+    params : str, optional
+        A preset's name, or a YAML file of parameters.
+    workspace : Path, optional
+        The data to run on.
+    runs : Path, optional
+        Folder of runs.
+    studies : Path, optional
+        Folder that holds the studies.
+    force : bool, optional
+        Run even if a finished run is there.
+    help_parameters : bool, optional
+        List the study's parameters and presets, and stop.
+    json : bool, optional
+        Print JSON, for a machine.
     """
     from epi.runner.study import open_study
 
@@ -75,6 +96,15 @@ def runs(
     """List the runs, the latest first.
 
     Example: `epi runs sla_environment`
+
+    Parameters
+    ----------
+    study : str, optional
+        Only this study's.
+    runs : Path, optional
+        Folder of runs.
+    json : bool, optional
+        Print JSON, for a machine.
     """
     from epi.runner.folder import list_runs
 

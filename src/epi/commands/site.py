@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from epi.commands.console import Json, Runs, Studies, console, new_app, print_json
+from epi.commands.console import Json, Runs, Studies, add_command, console, new_app, print_json
 
 app = new_app("The reviewers' site: static pages that open without a network.")
 
@@ -18,7 +18,7 @@ def _group() -> None:
     """Build and serve the reviewers' site: static pages that open without a network."""
 
 
-@app.command("build")
+@add_command(app, "build")
 def build(
     out: Annotated[Path, typer.Option("--out", help="Folder to write; an earlier site is replaced.")] = Path("site"),
     runs: Runs = Path("runs"),
@@ -32,6 +32,21 @@ def build(
     """Build the site of a folder of runs, in French and in English.
 
     Example: `epi site build --runs build/runs --out build/site`
+
+    Parameters
+    ----------
+    out : Path, optional
+        Folder to write; an earlier site is replaced.
+    runs : Path, optional
+        Folder of runs.
+    studies : Path, optional
+        Folder that holds the studies.
+    level : str, optional
+        The most private outputs shown: public, restricted or internal.
+    title : str, optional
+        The site's title.
+    json : bool, optional
+        Print JSON, for a machine.
     """
     from epi.runner.site import build_site
 
@@ -51,7 +66,7 @@ def build(
         console().print(f"{site.left_out} notebook outputs left out; each page says why")
 
 
-@app.command("serve")
+@add_command(app, "serve")
 def serve(
     site: Annotated[Path, typer.Option("--site", help="A built site.")] = Path("site"),
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0 for a free one.")] = 8000,
@@ -59,6 +74,13 @@ def serve(
     """Serve the site to this machine only, until Ctrl-C.
 
     Example: `epi site serve --site build/site`
+
+    Parameters
+    ----------
+    site : Path, optional
+        A built site.
+    port : int, optional
+        Port; 0 for a free one.
     """
     from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 

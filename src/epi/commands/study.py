@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from epi.commands.console import Json, Studies, console, new_app, print_json, print_table
+from epi.commands.console import Json, Studies, add_command, console, new_app, print_json, print_table
 
 app = new_app("Studies: folders with a protocol, notebooks and presets.")
 
@@ -17,11 +17,18 @@ def _group() -> None:
     """Studies: folders with a protocol, notebooks and presets."""
 
 
-@app.command("list")
+@add_command(app, "list")
 def list_(studies: Studies = Path("studies"), json: Json = False) -> None:
     """List the studies and their questions.
 
     Example: `epi study list`
+
+    Parameters
+    ----------
+    studies : Path, optional
+        Folder that holds the studies.
+    json : bool, optional
+        Print JSON, for a machine.
     """
     from epi.runner.study import list_studies
 
@@ -47,7 +54,7 @@ def list_(studies: Studies = Path("studies"), json: Json = False) -> None:
         console().print(f"there is no study in {studies}")
 
 
-@app.command("check")
+@add_command(app, "check")
 def check(
     study: Annotated[str | None, typer.Argument(help="A study's name or folder; all by default.")] = None,
     studies: Studies = Path("studies"),
@@ -55,6 +62,13 @@ def check(
     """Check a study folder: notebooks, parameter cells, presets, declared outputs.
 
     Example: `epi study check sla_environment`
+
+    Parameters
+    ----------
+    study : str, optional
+        A study's name or folder; all by default.
+    studies : Path, optional
+        Folder that holds the studies.
     """
     from epi.runner.study import list_studies, open_study
 

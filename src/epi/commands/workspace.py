@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from epi.commands.console import Json, console, new_app, print_json, print_table
+from epi.commands.console import Json, add_command, console, new_app, print_json, print_table
 
 app = new_app("Workspaces: tidy tables, opposed patients left out.")
 
@@ -17,7 +17,7 @@ def _group() -> None:
     """Workspaces: tidy tables, opposed patients left out."""
 
 
-@app.command("build")
+@add_command(app, "build")
 def build(
     source: Annotated[Path, typer.Argument(help="Folder of raw registry files, or a world.", show_default=False)],
     out: Annotated[Path, typer.Option("--out", help="Folder to write; an earlier workspace is replaced.")],
@@ -29,6 +29,21 @@ def build(
     """Read, validate and tidy a raw registry; rejected rows go to a side file with the reason.
 
     Example: `epi workspace build build/world --out build/workspace`
+
+    Parameters
+    ----------
+    source : Path
+        Folder of raw registry files, or a world.
+    out : Path
+        Folder to write; an earlier workspace is replaced.
+    mapping : Path, optional
+        Their columns and values to ours (YAML).
+    title : str, optional
+        What the data are, in a few words.
+    memory : str, optional
+        What the reader may hold in memory.
+    json : bool, optional
+        Print JSON, for a machine.
     """
     from epi.workspace import build_workspace
 
@@ -49,7 +64,7 @@ def build(
     console().print(f"workspace written to {out}")
 
 
-@app.command("show")
+@add_command(app, "show")
 def show(
     path: Annotated[Path, typer.Argument(help="A workspace.", envvar="EPI_WORKSPACE", show_default=False)],
     rule: Annotated[str, typer.Option("--opposition", help="Opposition rule: strict or registry.")] = "strict",
@@ -58,6 +73,15 @@ def show(
     """Show a workspace: tables, periods, rows, opposition. Counts only, no row of anyone.
 
     Example: `epi workspace show build/workspace`
+
+    Parameters
+    ----------
+    path : Path
+        A workspace.
+    rule : str, optional
+        Opposition rule: strict or registry.
+    json : bool, optional
+        Print JSON, for a machine.
     """
     from epi.errors import ParameterError
     from epi.workspace import open_workspace

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from epi.commands.console import console, new_app
+from epi.commands.console import add_command, console, new_app
 
 app = new_app("The synthetic France: simulated patients on real communes, with planted truth.")
 
@@ -17,7 +17,7 @@ def _group() -> None:
     """Build the synthetic France: simulated patients on real communes, with planted truth."""
 
 
-@app.command("build")
+@add_command(app, "build")
 def build(
     out: Annotated[Path, typer.Option("--out", help="Folder to write; an earlier world is replaced.")],
     persons: Annotated[int, typer.Option("--persons", min=1000, help="Inhabitants, by whole territories.")] = 1_000_000,
@@ -31,6 +31,19 @@ def build(
     """Build a synthetic population and its registry, in raw form.
 
     Example: `epi world build --persons 200000 --seed 1 --out build/world`
+
+    Parameters
+    ----------
+    out : Path
+        Folder to write; an earlier world is replaced.
+    persons : int, optional
+        Inhabitants, by whole territories.
+    seed : int, optional
+        Same seed, same bytes.
+    around : str, optional
+        Département in the middle of the territory.
+    open_data : Path, optional
+        Folder of open data, for real exposures.
     """
     from epi.world import build_world
 

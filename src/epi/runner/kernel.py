@@ -6,26 +6,23 @@ go to a private log, since they may carry values; and it is gone when this modul
 
 from __future__ import annotations
 
-import logging
-import os
 import re
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from epi.errors import ParameterError
+from epi.runner.environment import peak_memory, quiet, without_address_grammar
 from epi.runner.inspection import read_constants
 
 OnCell = Callable[[int, int], None]
 """Called with the number of cells done and the number of cells."""
-
-_QUIET = ("papermill", "nbclient", "traitlets", "asyncio")
 
 
 @dataclass(frozen=True)
@@ -55,7 +52,21 @@ class CellFailure:
 
 @dataclass
 class Execution:
-    """What became of one notebook."""
+    """What became of one notebook.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode, optional
+        The notebook as executed so far.
+    seconds : float, optional
+        How long it took, the kernel's start included.
+    cells : list of float, optional
+        Seconds by cell, the injected one included.
+    peak_bytes : int, optional
+        Peak memory of the kernel.
+    failure : CellFailure or None, optional
+        Where it stopped, if it did.
+    """
 
     notebook: Any = None
     seconds: float = 0.0
@@ -95,7 +106,7 @@ def execute(
     Execution
         The executed notebook, timings, memory, and the failure if there was one.
     """
-    with _without_address_grammar():
+    with without_address_grammar():
         from nbclient.exceptions import DeadKernelError
         from papermill.exceptions import PapermillExecutionError
         from papermill.execute import execute_notebook
@@ -103,7 +114,7 @@ def execute(
     execution = Execution()
     watch = _Watch(execution, parameters, dict(environment), folder, log, on_cell)
     start = time.perf_counter()
-    with _quiet(), _scratch(watch), watch.sampling():
+    with quiet(), _scratch(watch), watch.sampling():
         try:
             execute_notebook(
                 str(path).replace("{", "{{").replace("}", "}}"),  # papermill formats paths
@@ -241,30 +252,6 @@ def _check_constants(source: str, parameters: Mapping[str, Any]) -> None:
         raise ParameterError(f"{', '.join(wrong)} would not reach the notebook unchanged", "plain values")
 
 
-def peak_memory(pid: int) -> int:
-    """Read the peak memory of a process.
-
-    Parameters
-    ----------
-    pid : int
-        Its number.
-
-    Returns
-    -------
-    int
-        Bytes; where the system keeps no peak, what it uses now; 0 when it is gone.
-    """
-    import psutil
-
-    with suppress(OSError, ValueError):
-        for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace").splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    with suppress(psutil.Error):
-        return int(psutil.Process(pid).memory_info().rss)
-    return 0
-
-
 def _register() -> str:
     """Add to papermill an engine that hands the notebook's manager to the watch."""
     from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
@@ -302,37 +289,6 @@ def _register() -> str:
 
 
 @contextmanager
-def _without_address_grammar() -> Iterator[None]:
-    """Import what reads notebooks without the grammar of internationalised web addresses.
-
-    jsonschema compiles it whenever it is installed, which takes over a second, to check a format
-    that no notebook has; it does without when the grammar cannot be imported.
-    """
-    grammar = "rfc3987_syntax"
-    if grammar in sys.modules or "jsonschema" in sys.modules:
-        yield
-        return
-    sys.modules[grammar] = None  # type: ignore[assignment]  # Python's own way to say "not there"
-    try:
-        yield
-    finally:
-        del sys.modules[grammar]
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep these libraries from logging: their messages may quote outputs."""
-    levels = {name: logging.getLogger(name).level for name in _QUIET}
-    for name in _QUIET:
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-    try:
-        yield
-    finally:
-        for name, level in levels.items():
-            logging.getLogger(name).setLevel(level)
-
-
-@contextmanager
 def _scratch(watch: _Watch) -> Iterator[None]:
     """Give the kernel a private folder: its sockets, and an empty IPython profile.
 
@@ -360,35 +316,3 @@ def _raising_line(traceback: Any, source: str) -> str:
     numbers = [int(number) for number in _FRAME.findall(text)]
     known = [number for number in numbers if 0 < number <= len(lines)]
     return lines[known[-1] - 1].strip()[:200] if known else ""
-
-
-def kernel_environment(**words: str | None) -> dict[str, str]:
-    """Make a kernel's environment: this process's, then what the run says.
-
-    Parameters
-    ----------
-    **words : str or None
-        Variables to set; None takes a variable away.
-
-    Returns
-    -------
-    dict of str to str
-        The whole environment.
-    """
-    threads = str(int(os.environ.get("EPI_THREADS", "2")))
-    fixed = {
-        "EPI_THREADS": threads,
-        "OMP_NUM_THREADS": threads,
-        "OPENBLAS_NUM_THREADS": threads,
-        "MKL_NUM_THREADS": threads,
-        "NUMEXPR_NUM_THREADS": threads,
-        "PYTHONHASHSEED": "0",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "MPLBACKEND": "agg",
-    }
-    environment = {**os.environ, **fixed}
-    for name, value in words.items():
-        environment.pop(name, None)
-        if value is not None:
-            environment[name] = value
-    return environment

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 
-class Progress(Protocol):
-    """What :func:`~epi.runner.run.run_study` tells about its course."""
+class Progress:
+    """What :func:`~epi.runner.run.run_study` tells about its course; this one keeps it to itself."""
 
     def begin(self, notebook: str, number: int, total: int) -> None:
         """Hear that a notebook starts.
@@ -20,7 +20,7 @@ class Progress(Protocol):
         notebook : str
             Its file name.
         number, total : int
-            Its rank from 1, and how many there are.
+            Its rank and how many there are.
         """
 
     def cell(self, done: int, total: int) -> None:
@@ -44,42 +44,7 @@ class Progress(Protocol):
         """
 
 
-class Silent:
-    """Say nothing."""
-
-    def begin(self, notebook: str, number: int, total: int) -> None:
-        """Say nothing.
-
-        Parameters
-        ----------
-        notebook : str
-            Its file name.
-        number, total : int
-            Its rank and how many there are.
-        """
-
-    def cell(self, done: int, total: int) -> None:
-        """Say nothing.
-
-        Parameters
-        ----------
-        done, total : int
-            Cells done, and cells of the notebook.
-        """
-
-    def end(self, notebook: str, seconds: float) -> None:
-        """Say nothing.
-
-        Parameters
-        ----------
-        notebook : str
-            Its file name.
-        seconds : float
-            How long it took.
-        """
-
-
-class Display:
+class Display(Progress):
     """A progress bar on a terminal, one line for each notebook elsewhere.
 
     Parameters

@@ -23,7 +23,7 @@ from epi.runner.identity import (
     run_identifier,
 )
 from epi.runner.inspection import parameter_names, plain_value
-from epi.runner.progress import Progress, Silent
+from epi.runner.progress import Progress
 
 if TYPE_CHECKING:
     from epi.runner.kernel import Execution
@@ -58,7 +58,7 @@ def run_study(
     force : bool, optional
         Execute even if a finished run is there; what it held is replaced.
     lang : {"en", "fr"}, optional
-        Language of labels in figures and tables.
+        Language of labels in figures and tables; a parameter `lang` of the study goes before.
     progress : Progress, optional
         Told of each notebook and cell.
 
@@ -82,6 +82,7 @@ def run_study(
     """
     values = study.resolve(parameters, preset)
     study.check_runnable()
+    lang = str(values.get("lang", lang))
     place = _workspace(study, workspace)
     ingredients = collect_ingredients(study, values, place, lang)
     folder = run_folder(runs_dir, study.name, run_identifier(ingredients))
@@ -114,7 +115,7 @@ def run_study(
         shutil.copyfile(study.folder / "protocol.yml", folder / "protocol.yml")
         start = time.perf_counter()
         try:
-            executed = _execute(study, ingredients["parameters"], folder, place, lang, progress or Silent())
+            executed = _execute(study, ingredients["parameters"], folder, place, lang, progress or Progress())
             _assemble(folder)
             manifest |= {"gate": _gate_summary(folder), "files": released_files(folder)}
         except BaseException as error:
@@ -174,7 +175,8 @@ def _execute(
     lang: str,
     progress: Progress,
 ) -> list[dict[str, Any]]:
-    from epi.runner.kernel import execute, kernel_environment
+    from epi.runner.environment import kernel_environment
+    from epi.runner.kernel import execute
 
     private = folder / "notebooks"
     with storage_faults(private):

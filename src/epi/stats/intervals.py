@@ -7,6 +7,7 @@ out.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -294,7 +295,12 @@ def ratio_interval(observed: ArrayLike, expected: ArrayLike, *, level: float = 0
 
 
 def wald_interval(
-    estimate: ArrayLike, standard_error: ArrayLike, *, log: bool = False, level: float = 0.95
+    estimate: ArrayLike,
+    standard_error: ArrayLike,
+    *,
+    log: bool = False,
+    level: float = 0.95,
+    degrees: float = math.inf,
 ) -> Interval:
     """Interval of an estimate that is about normal, or whose logarithm is.
 
@@ -308,6 +314,8 @@ def wald_interval(
         Give the exponential of the estimate and limits.
     level : float, optional
         Confidence level.
+    degrees : float, optional
+        Degrees of freedom of the standard error: Student's law instead of the normal one.
 
     Returns
     -------
@@ -328,7 +336,7 @@ def wald_interval(
     middle, error = np.asarray(estimate, dtype=float), np.asarray(standard_error, dtype=float)
     if (error < 0).any():
         raise EstimationError("a standard error is negative", "standard errors of zero or more")
-    z = stats.norm.isf((1 - level) / 2)
+    z = stats.t.isf((1 - level) / 2, degrees)
     low, high = middle - z * error, middle + z * error
     if log:
         middle, low, high = np.exp(middle), np.exp(low), np.exp(high)

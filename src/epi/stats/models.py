@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from epi.errors import EstimationError
+from epi.stats.clusters import Correction, cluster_covariance
 from epi.stats.design import check_design, find_separation
 
 if TYPE_CHECKING:
@@ -46,6 +47,9 @@ class GlmFit:
         Number of clusters, when the covariance is cluster-robust.
     dispersion : float
         Pearson chi-square over its degrees of freedom.
+    degrees : numpy.ndarray
+        Degrees of freedom of each coefficient's standard error, for Student's law; infinite unless
+        clusters are corrected for their leverage.
     theta : float or None
         Size of a negative binomial: variance = mean + mean² / theta.
     """
@@ -58,7 +62,23 @@ class GlmFit:
     n: int
     n_clusters: int | None
     dispersion: float
+    degrees: NDArray[np.float64]
     theta: float | None = None
+
+    def degrees_of(self, name: str) -> float:
+        """Give the degrees of freedom of a coefficient's standard error.
+
+        Parameters
+        ----------
+        name : str
+            A term.
+
+        Returns
+        -------
+        float
+            Infinite where the normal law serves.
+        """
+        return float(self.degrees[self.names.index(name)])
 
     def term(self, name: str) -> tuple[float, float]:
         """Give a coefficient and its standard error.
@@ -84,6 +104,7 @@ def fit_glm(
     family: Family,
     offset: ArrayLike | None = None,
     clusters: ArrayLike | None = None,
+    correction: Correction = "CR2",
     model: str = "the model",
 ) -> GlmFit:
     """Fit a model with its canonical or log link, after checking that it can be.
@@ -99,7 +120,9 @@ def fit_glm(
     offset : array-like of float, optional
         Added to the linear predictor with coefficient 1 (log expected).
     clusters : array-like, optional
-        Cluster of each row: the covariance is then the sandwich over clusters.
+        Cluster of each row: the covariance is then robust to dependence within clusters.
+    correction : {"CR2", "CR1"}, optional
+        Bias-reduced, with degrees of freedom, or the plain sandwich; see :mod:`epi.stats.clusters`.
     model : str, optional
         What is fitted, for messages.
 
@@ -149,18 +172,17 @@ def fit_glm(
     free = len(y) - x.shape[1]
     dispersion = float(((y - mu) ** 2 / variance).sum() / free)
     bread = np.linalg.inv((x * weight[:, None]).T @ x)
+    back = np.diag(np.concatenate([[1.0], 1 / spread]))
+    back[0, 1:] = -centre / spread
+    degrees = np.full(x.shape[1], np.inf)
     if group is not None:
         count = int(group.max()) + 1
-        scores = np.zeros((count, x.shape[1]))
-        np.add.at(scores, group, x * residual[:, None])
-        covariance = bread @ (scores.T @ scores) @ bread * count / (count - 1)
-        kind = "cluster"
+        robust = cluster_covariance(x, weight, residual, group, back, correction)
+        covariance, degrees, kind = robust.matrix, robust.degrees, "cluster"
     else:
         count = None
         kind = "quasi" if family == "quasi-poisson" else "model"
         covariance = bread * (dispersion if kind == "quasi" else 1.0)
-    back = np.diag(np.concatenate([[1.0], 1 / spread]))
-    back[0, 1:] = -centre / spread
     covariance = back @ covariance @ back.T
     return GlmFit(
         names=("intercept", *map(str, design.columns)),
@@ -171,6 +193,7 @@ def fit_glm(
         n=len(y),
         n_clusters=count,
         dispersion=dispersion,
+        degrees=degrees,
         theta=theta,
     )
 

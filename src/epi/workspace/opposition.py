@@ -120,17 +120,20 @@ class OppositionLedger:
         Release
             The table; every state counts persons, and adds up to those known.
         """
-        table = self.table.drop(columns=["alert"]).copy()
+        table = self.table.drop(columns=["alert", "unreadable"]).copy()
+        # Unreadable rows are few at each site: alone they would be hidden, and others with them.
+        table["opposed"] = self.table["opposed"] + self.table["unreadable"]
+        table["opposed_percent"] = (100 * table["opposed"] / table["known"]).round(1)
         derived = ("opposed_percent",)
         counts = tuple(
             Counted(column, of="known", adds_up_within=(), derived=derived if column == "opposed" else ())
-            for column in (*STATES, "kept")
+            for column in ("usable", "not_traced", "opposed", "kept")
         )
         return Release(
             table,
             (Counted("known", adds_up_within=(), derived=derived), *counts),
             title=f"Opposition to the reuse of data, by {self.by}",
-            note=self.sentence(),
+            note=f"{self.sentence()} An opposition that could not be read counts as one.",
         )
 
     def _repr_html_(self) -> str:

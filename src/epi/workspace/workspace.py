@@ -296,9 +296,11 @@ class Workspace:
 
     def _repr_html_(self) -> str:
         banner = "<p><strong>SYNTHETIC DATA</strong></p>" if self.synthetic else ""
+        summary = self.summary()
+        years = summary[["first_year", "last_year"]].astype("string").fillna("")
         return (
             f"{banner}<h3>{escape(self.title)}</h3><p>Extracted on {self.extraction_date}. "
-            f"{escape(self.opposition.sentence())}</p>{self.summary().to_html(index=False, na_rep='')}"
+            f"{escape(self.opposition.sentence())}</p>{summary.assign(**years).to_html(index=False)}"
         )
 
     def __repr__(self) -> str:
