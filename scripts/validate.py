@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
+from scipy.stats import t as student
 
 from epi.files import write_text
 
@@ -69,19 +70,22 @@ def coverage_of_case_control(replicates: int, world: Path) -> Iterator[Row]:
     predictor = design[list(planted)].to_numpy() @ np.array(list(planted.values())) + 0.3 * design["age"] - 1.1
     generator = np.random.Generator(np.random.PCG64(803))
     covered = dict.fromkeys(planted, 0)
+    degrees: dict[str, float] = {}
     for _ in range(replicates):
         noise = generator.normal(0, 0.08, len(places.categories))[places.codes]
         outcome = generator.random(len(design)) < 1 / (1 + np.exp(-(predictor + noise)))
         fit = fit_glm(design, outcome.astype(float), family="binomial", clusters=area)
         for name, truth in planted.items():
             estimate, error = fit.term(name)
-            covered[name] += abs(estimate - truth) <= 1.959964 * error
+            degrees[name] = fit.degrees_of(name)
+            covered[name] += abs(estimate - truth) <= student.isf(0.025, fit.degrees_of(name)) * error
     for name, truth in planted.items():
         p = binomtest(covered[name], replicates, 0.95).pvalue
         share = covered[name] / replicates
         yield (
             f"odds ratio {math.exp(truth):.2f} per SD of {name}, {len(design):,} patients",
-            f"{covered[name]} of {replicates} intervals cover ({share:.1%}), p = {p:.3f}",
+            f"{covered[name]} of {replicates} intervals cover ({share:.1%}), p = {p:.3f}; "
+            f"{degrees[name]:.0f} degrees of freedom",
             p > 0.001,
         )
 
