@@ -22,13 +22,17 @@ COUNTS = st.one_of(st.integers(0, 14), st.sampled_from([0, 1, 10, 11, 12, 25, 60
 
 
 def possible(values: np.ndarray, hidden: np.ndarray, sums: list[tuple[np.ndarray, int]], top: np.ndarray) -> list:
-    """Smallest and largest whole value of each hidden cell, by mixed integer programming."""
+    """Smallest and largest whole value of each hidden cell, by mixed integer programming.
+
+    Each sum is what weighs each cell (True or 1 for a part, -1 for a hidden total), and its result.
+    """
     places = np.flatnonzero(hidden)
     free_zero = {
         place
         for mask, _ in sums
-        for place in np.flatnonzero(mask)
-        if hidden[mask].all() or (values[mask & hidden] == 0).any()
+        for parts in [mask > 0]
+        for place in np.flatnonzero(parts)
+        if hidden[parts].all() or (values[parts & hidden] == 0).any()
     }
     low = np.array([0 if place in free_zero or values[place] == 0 else 1 for place in places])
     if not len(places):
@@ -37,8 +41,8 @@ def possible(values: np.ndarray, hidden: np.ndarray, sums: list[tuple[np.ndarray
     rules = [
         LinearConstraint(
             mask[places].astype(float)[None, :],
-            total - values[mask & ~hidden].sum(),
-            total - values[mask & ~hidden].sum(),
+            total - (mask * values)[~hidden].sum(),
+            total - (mask * values)[~hidden].sum(),
         )
         for mask, total in sums
         if mask[places].any()
@@ -68,6 +72,11 @@ def refused(done: Suppressed) -> bool:
     return any(finding.severity == "refused" for finding in done.findings)
 
 
+def is_known(total: int) -> bool:
+    """Wherever a total is published, zero and K or more are printed, 1 to K - 1 are not."""
+    return total == 0 or total >= K
+
+
 @settings(derandomize=True, deadline=None, max_examples=60 * EFFORT)
 @given(st.lists(COUNTS, min_size=2, max_size=8))
 def test_one_margin(counts: list[int]) -> None:
@@ -78,7 +87,7 @@ def test_one_margin(counts: list[int]) -> None:
     assert not refused(done)
     total = sum(counts)
     everything = np.ones(len(counts), bool)
-    sums = [(everything, total)] if total >= K else []
+    sums = [(everything, total)] if is_known(total) else []
     top = np.full(len(counts), 1e5)
     assert_protected(values, possible(values, hidden, sums, top))
 
@@ -98,9 +107,45 @@ def test_two_margins(rows: int, columns: int, data: st.DataObject) -> None:
     for column in ("a", "b"):
         for rows_ in table.groupby(column).groups.values():
             mask = np.isin(np.arange(len(table)), rows_)
-            if values[mask].sum() >= K:
+            if is_known(values[mask].sum()):
                 sums.append((mask, int(values[mask].sum())))
     assert_protected(values, possible(values, hidden, sums, np.full(len(values), 1e5)))
+
+
+def only(place: int, size: int) -> np.ndarray:
+    return np.arange(size) == place
+
+
+@settings(derandomize=True, deadline=None, max_examples=30 * EFFORT)
+@given(st.lists(st.lists(COUNTS, min_size=3, max_size=3), min_size=1, max_size=3), st.sampled_from(["France", "All"]))
+def test_a_total_row(areas: list[list[int]], label: str) -> None:
+    """One column more, the sum of the others: the reader may or may not know that it is a total."""
+    square = np.array([[*counts, sum(counts)] for counts in areas])
+    cells = list(itertools.product(range(len(areas)), ["x", "y", "z", label]))
+    table = pd.DataFrame(cells, columns=["a", "b"]).astype(str).assign(n=square.ravel())
+    counts = [Counted("n", adds_up_within=("a",))]
+    if len(areas) > 1:
+        counts.append(Counted("n", adds_up_within=("b",)))
+    done = suppress(Release(table, tuple(counts)), POLICY)
+    if refused(done):
+        return
+    values, hidden = square.ravel(), done.hidden["n"].to_numpy()
+    place = np.arange(square.size).reshape(square.shape)
+    margins = [np.isin(np.arange(square.size), column) for column in place.T] if len(areas) > 1 else []
+    aware = [np.isin(np.arange(square.size), row[:-1]) for row in place]
+    unaware = [np.isin(np.arange(square.size), row) for row in place]
+    for masks in (aware, unaware) if label == "France" else (aware,):
+        sums = [(mask, int(values[mask].sum())) for mask in (*masks, *margins) if is_known(values[mask].sum())]
+        if masks is aware:  # the total itself is known where it is published
+            ends = [(only(row[-1], square.size), int(values[row[-1]])) for row in place]
+            sums += [(mask, total) for mask, total in ends if total >= K]
+            small = [row for row in place if 0 < values[row[-1]] < K]
+            sums += [(np.isin(np.arange(square.size), row[:-1]) - 1 * only(row[-1], square.size), 0) for row in small]
+        found = possible(values, hidden, sums, np.full(values.size, 1e5))
+        for where, low, high in found:
+            if 0 < values[where] < K:
+                assert high >= K, "a small count is known to be small"
+                assert high - low + 1 >= K, "a small count is nearly found"
 
 
 @settings(derandomize=True, deadline=None, max_examples=40 * EFFORT)

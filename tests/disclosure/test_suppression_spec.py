@@ -35,6 +35,9 @@ def one_column(*counts: int) -> pd.DataFrame:
         ((10, 0, 0), [0], "the same with one small count: zeros need not fall"),
         ((1,) * 12, list(range(12)), "a whole group of ones is hidden whole: zeros could be among them"),
         ((1, 10, 0), [0, 1, 2], "11 over two cells leaves ten values: the zero falls too"),
+        ((0, 1, 5, 6), [0, 1, 2, 3], "6 is 1 + 5 by chance, and no total: 12 is known, the zero falls too"),
+        ((1, 10, 11), [0, 1, 2], "11 is 1 + 10 by chance: printed, it would leave 1 to 10"),
+        ((3, 7, 10), [0, 1, 2], "3 + 7 = 10, a total or not: three hidden counts of 20, or of an unknown"),
         ((120, 0), [0, 1], "a whole group in one category tells of each person in it"),
     ],
 )
@@ -50,6 +53,49 @@ def test_without_a_known_total_only_small_counts_fall() -> None:
 def test_a_total_row_in_the_table_is_a_known_total() -> None:
     table = pd.DataFrame({"sex": ["F", "M", "unknown", "All"], "n": [120, 40, 3, 163]})
     assert hidden_cells(Release(table, (Counted("n"),))) == [("n", 1), ("n", 2)]
+
+
+def crossed(rows: int, *counts: int) -> Release:
+    """A table published with both of its margins."""
+    columns = len(counts) // rows
+    table = pd.DataFrame([(f"r{a}", f"c{b}") for a in range(rows) for b in range(columns)], columns=["a", "b"])
+    return Release(table.assign(n=counts), (Counted("n", adds_up_within=("a",)), Counted("n", adds_up_within=("b",))))
+
+
+def test_a_sum_by_chance_is_no_total_row() -> None:
+    """7 + 3 = 10 in the last row, of which 20 is known.
+
+    33 persons by columns, 11 + 20 + 0 in three rows: two are left in the third, whatever is hidden.
+    """
+    release = crossed(4, 0, 0, 0, 4, 0, 7, 0, 1, 1, 7, 10, 3)
+    done = suppress(release, POLICY)
+    assert [finding.rule for finding in done.findings if finding.severity == "refused"] == ["unprotected"]
+    assert [finding.rule for finding in audit(release, done.table, POLICY)] == ["unprotected"]
+    nothing = release.table.assign(n=np.nan)
+    assert [finding.rule for finding in audit(release, nothing, POLICY)] == ["unprotected"]
+
+
+def test_a_margin_of_zero_is_known() -> None:
+    """Its cells are zero for any reader: hiding them protects nothing."""
+    release = crossed(3, 0, 0, 0, 5, 30, 40, 60, 70, 80)
+    assert hidden_cells(release) == [("n", 3), ("n", 4), ("n", 6), ("n", 7)]
+
+
+def test_a_hidden_total_row_is_still_known() -> None:
+    """495 of 500: the total is hidden for its complement of 5, but 300 + 195 is known to be 495."""
+    table = pd.DataFrame({"sex": ["F", "M", "All"], "n": [300, 195, 495], "of": [350, 250, 500]})
+    release = Release(table, (Counted("n", of="of", adds_up_within=()),))
+    assert ("of", 2) in hidden_cells(release)
+    careless = table.assign(n=[np.nan, np.nan, np.nan])
+    assert [finding.rule for finding in audit(release, careless, POLICY)] == ["unprotected"]
+
+
+def test_only_the_label_of_a_category_makes_it_a_total() -> None:
+    """In the group 'All' of another column, 11 is no more a total than elsewhere."""
+    table = pd.DataFrame({"sex": ["All"] * 3, "group": ["x", "y", "z"], "n": [1, 10, 11]})
+    assert hidden_cells(Release(table, (Counted("n", adds_up_within=("sex",)),))) == [("n", 0), ("n", 1), ("n", 2)]
+    table["group"] = ["x", "y", "Total"]
+    assert hidden_cells(Release(table, (Counted("n", adds_up_within=("sex",)),))) == [("n", 0), ("n", 1)]
 
 
 def test_a_partition_of_its_denominator_is_a_known_total() -> None:

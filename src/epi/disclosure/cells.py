@@ -3,6 +3,12 @@
 A reader knows what is printed, the totals printed elsewhere, and how the table is made: groups
 that add up, a total row, columns that add up, ``count + complement = denominator``, successive
 steps of an attrition. This module states it all; :mod:`epi.disclosure.bounds` solves it.
+
+**Totals.** The total of a declared group is known when it would be printed: zero, or the minimal
+count and more. A row that is the sum of the others may be the total of its group, or one more
+category that happens to be so. Its label says which; without such a label both readings stand,
+and the table must be safe in each: an equation that does not hold for the reader makes the audit
+believe in tables that the reader rules out.
 """
 
 from __future__ import annotations
@@ -29,8 +35,8 @@ class Equation:
 
     Parameters
     ----------
-    kind : {"sum", "rows", "columns", "complement", "step"}
-        Where it comes from.
+    kind : {"sum", "rows", "columns", "complement", "step", "known"}
+        Where it comes from; ``known`` is a total row that is published elsewhere.
     terms : tuple of (int, int)
         Cells and coefficients.
     total : int
@@ -62,6 +68,9 @@ class Cells:
         Cells that tell that a whole group is in one category.
     shares : list of int
         Cells equal to their denominator.
+    doubtful : set of tuple of str
+        Groupings where a row without a total's label is the sum of the others, and was taken as
+        one more category.
     """
 
     counts: list[int] = field(default_factory=list)
@@ -71,6 +80,7 @@ class Cells:
     fixed: set[int] = field(default_factory=set)
     structural: set[int] = field(default_factory=set)
     shares: list[int] = field(default_factory=list)
+    doubtful: set[tuple[str, ...]] = field(default_factory=set)
 
     def add(self, value: int, key: tuple[str, ...], place: tuple[str, int] | None = None) -> int:
         """Add a number.
@@ -125,7 +135,31 @@ class Cells:
         return self.counts[cell], self.keys[cell]
 
 
-def build_cells(release: Release, policy: Policy) -> Cells:
+def build_readings(release: Release, policy: Policy) -> list[Cells]:
+    """State the counts of a table under each reading of its rows that may be totals.
+
+    Parameters
+    ----------
+    release : Release
+        A declared table, its small steps merged.
+    policy : Policy
+        The rules.
+
+    Returns
+    -------
+    list of Cells
+        The same numbers each time. First only labelled totals are totals; then the rows that
+        are sums of others too, in one grouping at a time, and in all.
+    """
+    first = build_cells(release, policy)
+    doubtful = sorted(first.doubtful)
+    choices = [frozenset({within}) for within in doubtful]
+    if len(doubtful) > 1:
+        choices.append(frozenset(doubtful))
+    return [first, *(build_cells(release, policy, choice) for choice in choices)]
+
+
+def build_cells(release: Release, policy: Policy, unnamed: frozenset[tuple[str, ...]] = frozenset()) -> Cells:
     """State the counts of a table and what ties them.
 
     Parameters
@@ -134,6 +168,8 @@ def build_cells(release: Release, policy: Policy) -> Cells:
         A declared table, its small steps merged.
     policy : Policy
         The rules.
+    unnamed : frozenset of tuple of str, optional
+        Groupings where the sum of the other rows is their total, whatever its label.
 
     Returns
     -------
@@ -145,8 +181,10 @@ def build_cells(release: Release, policy: Policy) -> Cells:
     keys = row_keys(release)
     for counted in release.counts:
         if not counted.nested:
-            for rows, known in _additive_groups(release, counted):
-                _tie_group(cells, index, counted.column, rows, known, policy)
+            for group in _additive_groups(release, counted):
+                members = [index[counted.column, row] for row in group.rows if (counted.column, row) in index]
+                if len(members) > 1 and len(set(members)) == len(members):
+                    _tie_group(cells, members, group, group.within in unnamed, policy)
         if counted.of is not None:
             _tie_complements(cells, index, counted.column, counted.of, keys, len(release.table))
     _tie_steps(release, cells, index, keys)
@@ -181,18 +219,26 @@ def _print_cells(release: Release, cells: Cells) -> dict[tuple[str, int], int]:
     return index
 
 
-def _additive_groups(release: Release, counted: Counted) -> list[tuple[list[int], bool]]:
-    """List the groups of rows to tie, and whether their total is known outside the table."""
-    table = release.table
-    if counted.adds_up_within is not None:
-        return [(rows, True) for rows in group_rows(table, counted.adds_up_within)]
+@dataclass(frozen=True)
+class _Group:
+    """Rows to tie, the columns they have in common, and whether their total is known outside the table."""
+
+    rows: list[int]
+    within: tuple[str, ...]
+    known: bool
+
+
+def _additive_groups(release: Release, counted: Counted) -> list[_Group]:
+    table, within = release.table, counted.adds_up_within
+    if within is not None:
+        return [_Group(rows, within, True) for rows in group_rows(table, within)]
     choices: list[tuple[str, ...]] = [()]
     choices += [(column,) for column in label_columns(release) if table[column].nunique() < len(table)]
-    groups: list[tuple[list[int], bool]] = []
-    for within in choices:
-        parts = [rows for rows in group_rows(table, within) if len(rows) > 1]
+    groups: list[_Group] = []
+    for choice in choices:
+        parts = [rows for rows in group_rows(table, choice) if len(rows) > 1]
         known = bool(parts) and counted.of is not None and _fill_denominator(release, counted, parts)
-        groups += [(rows, known) for rows in parts]
+        groups += [_Group(rows, choice, known) for rows in parts]
     return groups
 
 
@@ -205,39 +251,44 @@ def _fill_denominator(release: Release, counted: Counted, groups: list[list[int]
     )
 
 
-def _tie_group(
-    cells: Cells, index: dict[tuple[str, int], int], column: str, rows: list[int], known: bool, policy: Policy
-) -> None:
-    members = [index[column, row] for row in rows if (column, row) in index]
-    if len(members) < 2 or len(set(members)) < len(members):
-        return
-    total_row = _find_total(cells, members)
+def _tie_group(cells: Cells, members: list[int], group: _Group, unnamed: bool, policy: Policy) -> None:
+    total_row, named = _find_total(cells, members)
+    if total_row is not None and not named and not unnamed:
+        cells.doubtful.add(group.within)
+        total_row = None
     parts = [cell for cell in members if cell != total_row]
     total = sum(cells.counts[cell] for cell in parts)
-    if known and total >= policy.min_count:
+    # A small total is hidden wherever it stands; any other, zero included, is printed there.
+    if group.known and not policy.is_small(total):
         cells.equations.append(Equation("sum", tuple((cell, 1) for cell in parts), total))
+        if total == 0:
+            cells.fixed.update(parts)
         if total_row is not None:
             cells.fixed.add(total_row)
+            cells.equations.append(Equation("known", ((total_row, 1),), total))
     elif total_row is not None:
         cells.equations.append(Equation("rows", (*((cell, 1) for cell in parts), (total_row, -1)), 0))
-    if not known and total_row is None:
+    if not group.known and total_row is None:
         return
     if total >= policy.min_count and len(parts) > 1 and max(cells.counts[cell] for cell in parts) == total:
         cells.structural.update(parts)
 
 
-def _find_total(cells: Cells, members: list[int]) -> int | None:
-    """Find the row that equals the sum of the others: it says so, or two others are not zero."""
+def _find_total(cells: Cells, members: list[int]) -> tuple[int | None, bool]:
+    """Find the row that equals the sum of the others, and say whether its label says so."""
+    labels = list(zip(*(cells.keys[cell][1:] for cell in members), strict=True))
+    own = [place for place, values in enumerate(labels) if len(set(values)) > 1]  # the others name the group
 
     def says_so(cell: int) -> bool:
-        return any(word.strip().casefold() in TOTAL_WORDS for word in cells.keys[cell][1:])
+        return any(cells.keys[cell][1 + place].strip().casefold() in TOTAL_WORDS for place in own)
 
     values = [cells.counts[cell] for cell in members]
     largest = max(members, key=lambda cell: (cells.counts[cell], says_so(cell), cells.keys[cell]))
     if cells.counts[largest] == 0 or 2 * cells.counts[largest] != sum(values):
-        return None
+        return None, False
     others = sum(value > 0 for value in values) - 1
-    return largest if others >= 2 or says_so(largest) else None
+    named = says_so(largest)
+    return (largest if others >= 2 or named else None), named
 
 
 def _tie_complements(

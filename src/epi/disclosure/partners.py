@@ -106,7 +106,7 @@ class Protection:
 
 def _smallest_in_sum(state: Protection, cell: int, _: Bounds) -> set[int]:
     """Apply the rule of one dimension: the smallest other cell of the only group."""
-    sums = [equation for equation in state.component.equations if equation.kind != "complement"]
+    sums = [equation for equation in state.component.equations if equation.kind not in {"complement", "known"}]
     if len(sums) != 1 or sums[0].kind not in ADDITIVE:
         return set()
     choices = [

@@ -3,8 +3,10 @@
 **The rule of protection.** A reader knows what is printed, the totals that groups add up to, and
 how the table is made (:mod:`epi.disclosure.cells`). For each count, complement or step of 1 to
 ``k - 1`` persons, at least ``k`` whole numbers must remain possible, one of them ``k`` or more: the
-number is neither found nor known to be small. A group whose total is itself below ``k`` is taken
-to be hidden wherever its total stands, since everything printed passes here.
+number is neither found nor known to be small. It must hold however the reader takes a row that is
+the sum of others without saying so. The total of a declared group is taken to be known; one of 1
+to ``k - 1`` persons is taken to be hidden wherever it stands, since everything printed passes
+here, but not if the other totals give it away.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from epi.disclosure.bounds import Bounds, sensitive_cells, split_components
-from epi.disclosure.cells import Cells, build_cells, fallen_columns
+from epi.disclosure.cells import Cells, build_readings, fallen_columns
 from epi.disclosure.columns import (
     count_columns,
     derived_columns,
@@ -87,15 +89,17 @@ def suppress(release: Release, policy: Policy) -> Suppressed:
     2  unknown    NaN
     """
     release, findings = merge_steps(release, policy)
-    cells = build_cells(release, policy)
-    findings += _flag_structures(cells, policy)
-    small = _primary(cells, policy)
+    readings = build_readings(release, policy)
+    cells = readings[0]
+    flags = [_flag_structures(reading, policy) for reading in readings]
+    findings += flags[0]
+    small = set().union(*(_primary(reading, policy) for reading in readings))
     if cells.structural:
         findings.append(
             Finding("structural", "hidden", _columns(cells, cells.structural), "a whole group is in one category")
         )
     hidden = set(small)
-    unresolved = _protect(release, cells, hidden, policy)
+    unresolved = _protect(release, readings, hidden, policy)
     release = replace(release, table=release.table.reset_index(drop=True))
     mask = pd.DataFrame(False, index=release.table.index, columns=release.table.columns)
     _mask_counts(release, cells, hidden, mask)
@@ -170,20 +174,20 @@ def _primary(cells: Cells, policy: Policy) -> set[int]:
     return small
 
 
-def _protect(release: Release, cells: Cells, hidden: set[int], policy: Policy) -> list[int]:
-    """Hide partners, and counts declared as derived from a hidden one, until nothing changes."""
-    unresolved: set[int] = set()
-    components = split_components(cells)
+def _protect(release: Release, readings: list[Cells], hidden: set[int], policy: Policy) -> list[int]:
+    """Hide partners, and counts declared as derived from a hidden one, until nothing changes in any reading."""
+    components = [(cells, component) for cells in readings for component in split_components(cells)]
     while True:
         before = len(hidden)
-        for component in components:
+        unresolved: set[int] = set()  # what one reading could not protect, another may have
+        for cells, component in components:
             state = Protection(cells, component, policy.min_count, hidden)
             if hidden.intersection(component.members) or sensitive_cells(cells, component.members, policy.min_count):
                 state.run()
                 unresolved.update(state.unresolved)
-        _fall_counts(release, cells, hidden)
+        _fall_counts(release, readings[0], hidden)
         if len(hidden) == before:
-            return sorted(unresolved, key=cells.order)
+            return sorted(unresolved, key=readings[0].order)
 
 
 def _fall_counts(release: Release, cells: Cells, hidden: set[int]) -> None:
@@ -278,15 +282,17 @@ def audit(release: Release, suppressed: pd.DataFrame, policy: Policy) -> list[Fi
     release, _ = merge_steps(release, policy)
     if suppressed.shape != release.table.shape:
         return [Finding("shape", "refused", "table", "the printed table has other rows than the declared one")]
-    cells = build_cells(release, policy)
-    _flag_structures(cells, policy)
+    readings = build_readings(release, policy)
+    for reading in readings:
+        _flag_structures(reading, policy)
+    cells = readings[0]
     hidden = {
         cell
         for cell, places in enumerate(cells.places)
         if places and all(pd.isna(suppressed[column].iloc[row]) for column, row in places)
     }
     findings = []
-    printed = [cell for cell in _primary(cells, policy) if cell not in hidden]
+    printed = set().union(*(_primary(reading, policy) for reading in readings)) - hidden
     if printed:
         findings.append(
             Finding("small_count", "refused", _columns(cells, printed), f"{len(printed)} small count(s) printed")
@@ -304,17 +310,24 @@ def audit(release: Release, suppressed: pd.DataFrame, policy: Policy) -> list[Fi
                 "derived", "refused", ", ".join(sorted(set(left))), f"{len(left)} figure(s) of hidden counts printed"
             )
         )
+    found = {cell for reading in readings for cell in _find_open(reading, hidden, policy)}
+    if found:
+        findings.append(
+            Finding("unprotected", "refused", _columns(cells, found), f"{len(found)} hidden count(s) can be found")
+        )
+    return findings
+
+
+def _find_open(cells: Cells, hidden: set[int], policy: Policy) -> list[int]:
+    """List the sensitive cells that a reader can work out, in one reading of the table."""
+    found = []
     for component in split_components(cells):
         targets = sensitive_cells(cells, component.members, policy.min_count)
-        bounds = Bounds(cells, component, hidden) if targets else None
-        if bounds:
+        if targets:
+            bounds = Bounds(cells, component, hidden)
             bounds.explore(targets, policy.min_count)
-        found = [cell for cell in targets if bounds and not bounds.is_safe(cell, policy.min_count)]
-        if found:
-            findings.append(
-                Finding("unprotected", "refused", _columns(cells, found), f"{len(found)} hidden count(s) can be found")
-            )
-    return findings
+            found += [cell for cell in targets if not bounds.is_safe(cell, policy.min_count)]
+    return found
 
 
 def unexplained_columns(release: Release, policy: Policy) -> list[str]:

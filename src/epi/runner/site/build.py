@@ -1,0 +1,135 @@
+"""Build the site: for each study the run shown, its notebooks, and the other runs, in both languages."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import epi
+from epi.errors import EpiError, ParameterError, RunError, StorageError
+from epi.files import storage_faults, write_json
+from epi.protocol import read_protocol
+from epi.results import LEVELS
+from epi.runner.folder import Run, list_runs
+from epi.runner.site.pages import Builder, Entry
+from epi.runner.site.provenance import uses_defaults
+from epi.runner.site.released import read_outputs, read_results
+from epi.runner.study import find_studies
+
+_MARK = "site.json"
+
+
+@dataclass(frozen=True)
+class Site:
+    """A built site.
+
+    Parameters
+    ----------
+    folder : Path
+        Its folder; ``index.html`` is in French, ``en/index.html`` in English.
+    pages : int
+        Number of pages.
+    studies : tuple of str
+        The studies shown.
+    left_out : int
+        Notebook outputs left out because they did not carry the gate's mark.
+    """
+
+    folder: Path
+    pages: int
+    studies: tuple[str, ...]
+    left_out: int
+
+
+def build_site(
+    runs_dir: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    studies_root: str | os.PathLike[str] | None = None,
+    *,
+    level: str = "public",
+    title: str | None = None,
+) -> Site:
+    """Build the reviewers' site of a folder of runs.
+
+    Parameters
+    ----------
+    runs_dir : path-like
+        The folder of runs.
+    out : path-like
+        The site's folder; an earlier site is replaced, anything else is refused.
+    studies_root : path-like, optional
+        Studies to list even if they have not been run.
+    level : {"public", "restricted", "internal"}, optional
+        The most private level that the site's readers may see.
+    title : str, optional
+        The site's title, in place of the usual one.
+
+    Returns
+    -------
+    Site
+        Where it lies, and what it holds.
+
+    Raises
+    ------
+    RunError
+        If there is no run to show.
+    ParameterError
+        If the level is unknown.
+    StorageError
+        If `out` is not a site, or the disk is full.
+    """
+    if level not in LEVELS:
+        raise ParameterError(f"level {level!r} is unknown", ", ".join(LEVELS))
+    runs = list_runs(runs_dir)
+    if not runs:
+        raise RunError(
+            f"there is no run to show in {Path(runs_dir)}", "at least one run", "epi run STUDY, then build the site"
+        )
+    final = Path(out).resolve()
+    if final.exists() and any(final.iterdir()) and not (final / _MARK).is_file():
+        raise StorageError(f"{final} is not empty and is not a site", "an empty folder", "choose another --out")
+    entries = _entries(runs, studies_root, level)
+    work = final.with_name(f".{final.name}.{os.getpid()}.part")
+    with storage_faults(final):
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir(parents=True)
+        try:
+            builder = Builder(work, entries, level, title)
+            builder.build()
+            write_json(work / _MARK, {"format": 1, "epi": epi.__version__, "studies": [e.name for e in entries]})
+            old = final.with_name(f".{final.name}.{os.getpid()}.old")
+            if final.exists():
+                final.rename(old)
+            work.rename(final)
+            shutil.rmtree(old, ignore_errors=True)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+    return Site(final, builder.pages, tuple(entry.name for entry in entries), builder.left_out)
+
+
+def _entries(runs: Sequence[Run], studies_root: str | os.PathLike[str] | None, level: str) -> list[Entry]:
+    by_study: dict[str, list[Run]] = {}
+    for run in runs:
+        by_study.setdefault(run.study, []).append(run)
+    entries: list[Entry] = []
+    for mine in by_study.values():
+        done = [run for run in mine if run.status == "done"]
+        shown = next((run for run in done if uses_defaults(run)), (done or mine)[0])
+        entry = Entry(read_protocol(shown.folder / "protocol.yml"), mine, shown)
+        for run in done:
+            rows = read_results(run)
+            if rows is None:
+                entry.altered.add(run.run_id)
+            entry.rows[run.run_id] = [*(rows or [])]
+            entry.outputs[run.run_id] = read_outputs(run, read_protocol(run.folder / "protocol.yml"), level)
+        entries.append(entry)
+    for folder in find_studies(studies_root):
+        if folder.name not in by_study:
+            try:
+                entries.append(Entry(read_protocol(folder), [], None))
+            except EpiError:
+                continue  # a study that cannot be read has no run here; epi study check tells why
+    return sorted(entries, key=lambda entry: (entry.shown is None, entry.name))

@@ -1,0 +1,285 @@
+"""The words of the site's frame, in French and in English."""
+
+from __future__ import annotations
+
+import re
+
+LANGS = ("fr", "en")
+
+_WORDS: dict[str, tuple[str, str]] = {
+    "site_title": ("Études sur les maladies rares", "Rare-disease studies"),
+    "site_lead": (
+        "Chaque étude dit sa question, ce qu'elle a trouvé avec ses intervalles, qui a été retiré et pourquoi, "
+        "et ce qu'elle ne peut pas dire. Tout se lit hors ligne.",
+        "Each study states its question, what it found with intervals, who was left out and why, "
+        "and what it cannot say. Everything reads offline.",
+    ),
+    "studies": ("Études", "Studies"),
+    "how_to_read": ("Comment lire ces pages", "How to read these pages"),
+    "rule_gate": ("Secret des petits effectifs", "Small counts"),
+    "rule_gate_text": (
+        "Aucun tableau ni aucune figure ne sort sans passer un contrôle : un effectif entre 1 et {below} est masqué, "
+        "ainsi que ce qui permettrait de le retrouver par soustraction. Une sortie de notebook qui n'a pas passé ce "
+        "contrôle est remplacée par une note.",
+        "No table or figure leaves without passing a gate: a count from 1 to {below} is hidden, and so is whatever "
+        "would let it be found by subtraction. A notebook output that has not passed is replaced by a note.",
+    ),
+    "rule_gate_off": (
+        "Aucun tableau ni aucune figure ne sort sans passer un contrôle ; le seuil d'effectif est indiqué sur la page "
+        "de chaque étude.",
+        "No table or figure leaves without passing a gate; the minimal count is stated on each study's page.",
+    ),
+    "rule_interval": ("Intervalles", "Intervals"),
+    "rule_interval_text": (
+        "Les chiffres sont donnés avec leur intervalle de confiance entre parenthèses ; n est le nombre de personnes.",
+        "Figures come with their confidence interval in brackets; n is the number of persons.",
+    ),
+    "rule_run": ("Identifiant d'exécution", "Run identifier"),
+    "rule_run_text": (
+        "Douze caractères tirés de tout ce qui détermine le résultat : étude, paramètres, données, code et versions. "
+        "Même identifiant, même résultat.",
+        "Twelve characters drawn from all that determines the result: study, parameters, data, code and versions. "
+        "Same identifier, same result.",
+    ),
+    "rule_opposition": ("Opposition", "Opposition"),
+    "rule_opposition_text": (
+        "Les patients opposés à la réutilisation de leurs données sont retirés avant toute analyse ; chaque page dit "
+        "selon quelle règle, et combien.",
+        "Patients opposed to the reuse of their data are removed before any analysis; each page says under which "
+        "rule, and how many.",
+    ),
+    "synthetic": ("Données synthétiques", "Synthetic data"),
+    "synthetic_text": (
+        "Les patients de cette étude n'existent pas. Ils sont simulés, avec des effets connus d'avance, pour éprouver "
+        "la méthode : aucun chiffre ne décrit la population française.",
+        "The patients of this study do not exist. They are simulated, with effects known beforehand, to try the "
+        "method: no figure describes the French population.",
+    ),
+    "synthetic_some": (
+        "Certaines études ci-dessous reposent sur des patients simulés ; elles portent la mention « {label} ».",
+        "Some of the studies below rest on simulated patients; they are marked “{label}”.",
+    ),
+    "exposures_title": ("Variables d'exposition", "Exposure variables"),
+    "exposures_text": (
+        "D'où vient chaque variable territoriale, et lesquelles sont simulées.",
+        "Where each area variable comes from, and which are simulated.",
+    ),
+    "exposures_synthetic": (
+        "Variables d'exposition simulées : {names}.",
+        "Simulated exposure variables: {names}.",
+    ),
+    "variable": ("Variable", "Variable"),
+    "origin": ("Origine", "Origin"),
+    "origin_open data": ("données ouvertes", "open data"),
+    "origin_synthetic": ("simulée", "synthetic"),
+    "source": ("Source", "Source"),
+    "vintage": ("Millésime", "Vintage"),
+    "unit": ("Unité", "Unit"),
+    "question": ("La question", "The question"),
+    "found": ("Ce qui a été trouvé", "What was found"),
+    "lost": ("Qui est entré, qui a été retiré", "Who came in, who was left out"),
+    "remaining": ("restants", "remaining"),
+    "excluded": ("retirés", "left out"),
+    "limits": ("Ce que l'étude ne peut pas dire", "What the study cannot say"),
+    "protocol": ("Protocole", "Protocol"),
+    "population": ("Population", "Population"),
+    "design": ("Schéma", "Design"),
+    "legal": ("Base légale", "Legal basis"),
+    "until": ("jusqu'au {date}", "until {date}"),
+    "investigators": ("Responsables", "Investigators"),
+    "sources": ("Sources", "Sources"),
+    "version": ("Version du protocole", "Protocol version"),
+    "opposition": ("Opposition", "Opposition"),
+    "opposition_rule": ("Règle d'opposition", "Opposition rule"),
+    "opposition_strict": (
+        "stricte (le patient est gardé si l'information lui a été donnée et qu'aucune opposition n'est notée)",
+        "strict (a patient is kept if the information note was given and no opposition is recorded)",
+    ),
+    "opposition_registry": (
+        "registre (le patient est gardé sauf si une opposition est notée)",
+        "registry (a patient is kept unless an opposition is recorded)",
+    ),
+    "opposition_none": ("sans objet (aucune donnée de registre n'est lue)", "not applicable (no registry data are read)"),
+    "min_count": ("Effectif minimal publié", "Smallest published count"),
+    "variables": ("Variables demandées", "Variables requested"),
+    "variables_text": (
+        "Seules ces colonnes sont lisibles par l'étude ; la raison de chacune est dite.",
+        "The study can read these columns only; the reason for each is given.",
+    ),
+    "table": ("Table", "Table"),
+    "column": ("Colonne", "Column"),
+    "reason": ("Raison", "Reason"),
+    "parameters": ("Paramètres", "Parameters"),
+    "parameters_text": ("Valeurs de cette exécution.", "Values of this run."),
+    "parameter": ("Paramètre", "Parameter"),
+    "value": ("Valeur", "Value"),
+    "default": ("Défaut", "Default"),
+    "meaning": ("Sens", "Meaning"),
+    "yes": ("oui", "yes"),
+    "no": ("non", "no"),
+    "results": ("Résultats", "Results"),
+    "results_table": ("Tous les résultats enregistrés", "All recorded results"),
+    "results_text": (
+        "Une ligne par résultat ; le même tableau sert aux figures, aux rapports et aux comparaisons.",
+        "One row for each result; the same table serves figures, reports and comparisons.",
+    ),
+    "name": ("Nom", "Name"),
+    "stratum": ("Strate", "Stratum"),
+    "estimate": ("Estimation", "Estimate"),
+    "interval": ("Intervalle", "Interval"),
+    "interval_level": ("IC {level} %", "{level} % CI"),
+    "to": ("à", "to"),
+    "hidden": ("masqué", "hidden"),
+    "figures": ("Figures et tableaux publiés", "Released figures and tables"),
+    "download": ("télécharger {what}", "download {what}"),
+    "rows_shown": ("{shown} premières lignes sur {total} ; le fichier les a toutes.", "First {shown} rows of {total}; the file has them all."),
+    "withheld": (
+        "« {name} » n'est pas montré ici : son niveau est « {level} ».",
+        "“{name}” is not shown here: its level is “{level}”.",
+    ),
+    "altered": (
+        "« {name} » est laissé de côté : le fichier a changé depuis l'exécution.",
+        "“{name}” is left out: the file has changed since the run.",
+    ),
+    "level_public": ("public", "public"),
+    "level_restricted": ("comité scientifique", "scientific committee"),
+    "level_internal": ("analystes", "analysts"),
+    "provenance": ("Provenance", "Provenance"),
+    "run": ("Exécution", "Run"),
+    "preset": ("Préréglage", "Preset"),
+    "no_preset": ("aucun (valeurs par défaut)", "none (defaults)"),
+    "own_values": ("aucun (valeurs données à la main)", "none (values given by hand)"),
+    "finished": ("Terminée", "Finished"),
+    "duration": ("Durée", "Duration"),
+    "memory": ("Mémoire maximale", "Peak memory"),
+    "executed_because": ("Pourquoi exécutée", "Why it was executed"),
+    "data": ("Données", "Data"),
+    "extraction": ("extraction du {date}", "extracted on {date}"),
+    "fingerprint": ("Empreinte des données", "Data fingerprint"),
+    "no_workspace": ("l'étude ne lit pas d'espace de travail", "the study reads no workspace"),
+    "code": ("Code", "Code"),
+    "commit": ("commit {commit}", "commit {commit}"),
+    "commit_modified": ("commit {commit}, modifié depuis", "commit {commit}, modified since"),
+    "study_digest": ("Empreinte de l'étude", "Study digest"),
+    "gate": ("Contrôle de sortie", "Disclosure gate"),
+    "gate_text": (
+        "{outputs} sorties contrôlées, {hidden} cellules masquées, {left_out} sorties de notebook laissées de côté",
+        "{outputs} outputs checked, {hidden} cells hidden, {left_out} notebook outputs left out",
+    ),
+    "packages": ("Versions des bibliothèques", "Library versions"),
+    "steps": ("Durée par notebook", "Time by notebook"),
+    "notebooks": ("Notebooks", "Notebooks"),
+    "notebooks_text": (
+        "Le code exécuté, cellule par cellule, avec les sorties qui ont passé le contrôle.",
+        "The code that ran, cell by cell, with the outputs that passed the gate.",
+    ),
+    "notebook": ("Notebook", "Notebook"),
+    "seconds": ("Secondes", "Seconds"),
+    "cell": ("Cellule", "Cell"),
+    "injected": ("Paramètres de cette exécution", "Parameters of this run"),
+    "left_out_one": (
+        "Sortie laissée de côté : elle n'est pas passée par epi.output.",
+        "Output left out: it did not pass through epi.output.",
+    ),
+    "left_out_many": (
+        "{count} sorties laissées de côté : elles ne sont pas passées par epi.output.",
+        "{count} outputs left out: they did not pass through epi.output.",
+    ),
+    "left_out_changed": (
+        "Sortie laissée de côté : elle n'est plus ce que le contrôle avait laissé passer.",
+        "Output left out: it is no longer what the gate let through.",
+    ),
+    "left_out_form": (
+        "Sortie laissée de côté : seuls une image PNG ou un tableau HTML du contrôle sont montrés.",
+        "Output left out: only a PNG picture or an HTML table of the gate is shown.",
+    ),
+    "left_out_level": (
+        "Sortie réservée : niveau « {level} ».",
+        "Output kept back: level “{level}”.",
+    ),
+    "image_left_out": ("image laissée de côté : {alt}", "picture left out: {alt}"),
+    "other_runs": ("Autres exécutions de cette étude", "Other runs of this study"),
+    "differs": ("Ce qui diffère", "What differs"),
+    "same_parameters": ("mêmes paramètres", "same parameters"),
+    "status": ("État", "Status"),
+    "status_done": ("terminée", "done"),
+    "status_failed": ("échouée", "failed"),
+    "status_running": ("en cours", "running"),
+    "status_never": ("jamais exécutée", "never run"),
+    "failed_text": (
+        "L'exécution {run} n'est pas allée au bout : {cause}",
+        "Run {run} did not reach its end: {cause}",
+    ),
+    "failed_at": ("{notebook}, cellule {cell} : {cause}", "{notebook}, cell {cell}: {cause}"),
+    "no_end": ("elle a été arrêtée.", "it was stopped."),
+    "never_text": ("Cette étude n'a pas encore été exécutée ici.", "This study has not been run here yet."),
+    "read_study": ("Lire l'étude", "Read the study"),
+    "home": ("Toutes les études", "All studies"),
+    "language": ("English", "Français"),
+    "on_this_page": ("Sur cette page", "On this page"),
+    "skip": ("Aller au contenu", "Skip to content"),
+    "footer": (
+        "Page statique produite par epi {version}. Aucune donnée individuelle.",
+        "Static page made by epi {version}. No individual data.",
+    ),
+    "note": ("Note", "Note"),
+    "no_results": ("Aucun résultat n'a été enregistré.", "No result was recorded."),
+}
+
+_BEFORE = re.compile(r" ([:;?!»%])")
+_AFTER = re.compile(r"« ")
+
+
+def french(text: str) -> str:
+    """Put the spaces that French typography wants before its punctuation.
+
+    Parameters
+    ----------
+    text : str
+        A French text with plain spaces.
+
+    Returns
+    -------
+    str
+        The text with no-break spaces.
+
+    Examples
+    --------
+    >>> french("Règle : 5 %").encode("ascii", "backslashreplace")
+    b'R\\\\xe8gle\\\\xa0: 5\\\\u202f%'
+    """
+    spaced = _BEFORE.sub(lambda found: ("\u00a0" if found[1] in ":»" else "\u202f") + found[1], text)
+    return _AFTER.sub("«\u00a0", spaced)
+
+
+def word(key: str, lang: str, **values: object) -> str:
+    """Give a text of the frame.
+
+    Parameters
+    ----------
+    key : str
+        Its name.
+    lang : {"fr", "en"}
+        The language.
+    **values : object
+        What to fill in.
+
+    Returns
+    -------
+    str
+        The text.
+    """
+    text = _WORDS[key][LANGS.index(lang)]
+    filled = text.format(**values) if values else text
+    return french(filled) if lang == "fr" else filled
+
+
+def keys() -> tuple[str, ...]:
+    """List the names of all texts.
+
+    Returns
+    -------
+    tuple of str
+        The names.
+    """
+    return tuple(_WORDS)
