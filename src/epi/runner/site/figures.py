@@ -76,7 +76,7 @@ def number(value: Any, lang: str, digits: int | None = None) -> str:
     >>> number(26767, "en"), number(1.8494, "en"), number(0.00123, "fr"), number(None, "en")
     ('26,767', '1.85', '0,0012', '–')
     """
-    if isinstance(value, bool) or isinstance(value, str):
+    if isinstance(value, (bool, str)):
         return str(value)
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "–"

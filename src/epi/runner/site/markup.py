@@ -34,7 +34,9 @@ _SILENT = {"script", "style", "template", "noscript", "iframe", "object", "svg",
 _CLASSES = {"epi-output", "epi-num", "epi-no", "epi-new", "epi-note"}
 _EMBEDDED = "data:image/png;base64,"
 _ATTRIBUTES = {"colspan", "rowspan", "scope", "span", "title", "lang", "abbr"}
-_NUMBER = re.compile(r"^[\s<>≤≥=~+\-−–()\[\]0-9.,;:%\u00a0\u202f\u2009/]*\d[\s<>≤≥=~+\-−–()\[\]0-9.,;:%\u00a0\u202f\u2009/]*$")
+_NUMBER = re.compile(
+    r"^[\s<>≤≥=~+\-−–()\[\]0-9.,;:%\u00a0\u202f\u2009/]*\d[\s<>≤≥=~+\-−–()\[\]0-9.,;:%\u00a0\u202f\u2009/]*$"
+)
 
 
 class _Renderer(mistune.HTMLRenderer):
@@ -66,7 +68,7 @@ class _Renderer(mistune.HTMLRenderer):
 
 
 def safe_address(url: str) -> str | None:
-    """Keep a link's address only if following it is a plain visit.
+    r"""Keep a link's address only if following it is a plain visit.
 
     Parameters
     ----------
@@ -123,8 +125,10 @@ class Markdown:
             Safe HTML.
         """
         html = self._markdown(text)
-        return str(html).replace("<table>", '<div class="scroll" tabindex="0"><table>').replace(
-            "</table>", "</table></div>"
+        return (
+            str(html)
+            .replace("<table>", '<div class="scroll" tabindex="0"><table>')
+            .replace("</table>", "</table></div>")
         )
 
 
@@ -162,9 +166,7 @@ class _Sanitiser(HTMLParser):
             return
         if tag not in _KEPT:
             return
-        kept = "".join(
-            f' {name}="{escape(value or "", quote=True)}"' for name, value in attrs if name in _ATTRIBUTES
-        )
+        kept = "".join(f' {name}="{escape(value or "", quote=True)}"' for name, value in attrs if name in _ATTRIBUTES)
         classes = " ".join(name for name in (dict(attrs).get("class") or "").split() if name in _CLASSES)
         self.parts.append(f"<{tag}{kept}" + (f' class="{classes}">' if classes else ">"))
         if tag not in _VOID:

@@ -216,9 +216,7 @@ class Builder:
         }
         return [(name, word(name, lang)) for name, there in present.items() if there]
 
-    def _released(
-        self, entry: Entry, run: Run, protocol: Protocol, up: str, lang: str
-    ) -> dict[str, Any]:
+    def _released(self, entry: Entry, run: Run, protocol: Protocol, up: str, lang: str) -> dict[str, Any]:
         outputs: list[dict[str, Any]] = []
         found: dict[str, Any] = {"flow": [], "flow_picture": "", "opposition": None}
         for output in entry.outputs[run.run_id]:

@@ -173,7 +173,13 @@ def exposures_view(runs: Iterable[Run], lang: str) -> View:
         for name, about in dict((run.manifest.get("data") or {}).get("exposures") or {}).items():
             origin = str(about.get("origin", ""))
             shown = word(f"origin_{origin}", lang) if origin in {"open data", "synthetic"} else origin
-            cells = [about.get(f"label_{lang}", name), about.get("unit"), shown, about.get("source"), about.get("vintage")]
+            cells = [
+                about.get(f"label_{lang}", name),
+                about.get("unit"),
+                shown,
+                about.get("source"),
+                about.get("vintage"),
+            ]
             found[json.dumps([name, about], sort_keys=True)] = tuple(str(cell or "") for cell in cells)
     headings = [word(key, lang) for key in ("variable", "unit", "origin", "source", "vintage")]
     return view(headings, sorted(set(found.values())), numeric=[False] * 5)

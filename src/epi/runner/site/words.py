@@ -99,7 +99,10 @@ _WORDS: dict[str, tuple[str, str]] = {
         "registre (le patient est gardé sauf si une opposition est notée)",
         "registry (a patient is kept unless an opposition is recorded)",
     ),
-    "opposition_none": ("sans objet (aucune donnée de registre n'est lue)", "not applicable (no registry data are read)"),
+    "opposition_none": (
+        "sans objet (aucune donnée de registre n'est lue)",
+        "not applicable (no registry data are read)",
+    ),
     "min_count": ("Effectif minimal publié", "Smallest published count"),
     "variables": ("Variables demandées", "Variables requested"),
     "variables_text": (
@@ -132,7 +135,10 @@ _WORDS: dict[str, tuple[str, str]] = {
     "hidden": ("masqué", "hidden"),
     "figures": ("Figures et tableaux publiés", "Released figures and tables"),
     "download": ("télécharger {what}", "download {what}"),
-    "rows_shown": ("{shown} premières lignes sur {total} ; le fichier les a toutes.", "First {shown} rows of {total}; the file has them all."),
+    "rows_shown": (
+        "{shown} premières lignes sur {total} ; le fichier les a toutes.",
+        "First {shown} rows of {total}; the file has them all.",
+    ),
     "withheld": (
         "« {name} » n'est pas montré ici : son niveau est « {level} ».",
         "“{name}” is not shown here: its level is “{level}”.",
@@ -231,7 +237,7 @@ _AFTER = re.compile(r"« ")
 
 
 def french(text: str) -> str:
-    """Put the spaces that French typography wants before its punctuation.
+    r"""Put the spaces that French typography wants before its punctuation.
 
     Parameters
     ----------
