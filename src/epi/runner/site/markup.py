@@ -82,7 +82,7 @@ def safe_address(url: str) -> str | None:
 
     Examples
     --------
-    >>> safe_address("https://doi.org/10.1186/x"), safe_address("java\\nscript:alert(1)")
+    >>> safe_address("https://doi.org/10.1186/x"), safe_address("java\nscript:alert(1)")
     ('https://doi.org/10.1186/x', None)
     """
     text = "".join(char for char in url.strip() if char.isprintable())

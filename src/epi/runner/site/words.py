@@ -252,7 +252,7 @@ def french(text: str) -> str:
     Examples
     --------
     >>> french("Règle : 5 %").encode("ascii", "backslashreplace")
-    b'R\\\\xe8gle\\\\xa0: 5\\\\u202f%'
+    b'R\\xe8gle\\xa0: 5\\u202f%'
     """
     spaced = _BEFORE.sub(lambda found: ("\u00a0" if found[1] in ":»" else "\u202f") + found[1], text)
     return _AFTER.sub("«\u00a0", spaced)
