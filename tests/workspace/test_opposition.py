@@ -8,7 +8,7 @@ import duckdb
 import pandas as pd
 import pytest
 
-from epi.errors import EpiError, ParameterError, ProtocolError
+from epi.errors import EpiError, ParameterError, ProtocolError, WorkspaceError
 from epi.workspace import SteeringRule, Workspace, open_workspace
 from support import tiny_registry as load
 
@@ -129,7 +129,8 @@ def test_steering_needs_a_decision_and_hides_small_cells(tmp_path, tables):
     active = dict(zip(including.table["fsmr"], including.table["patients"], strict=True))
     rest = dict(zip(without.table["fsmr"], without.table["patients"], strict=True))
     assert sum(active.values()) == 9 * 12
-    assert sum(rest.values()) == (9 - 3) * 12, "the side file names none of these copies"
+    # Three opposed; the rejected row of the side file fits nobody here, so the two without any row are out.
+    assert sum(rest.values()) == (9 - 5) * 12
     small = open_workspace(load.write_workspace(tmp_path / "few", tables)).steer(
         SteeringRule(include_opposed=True, reference="committee, 2024-01-01"), by=("fsmr",)
     )
@@ -153,3 +154,84 @@ def test_the_rule_is_shown_wherever_the_data_are(folder):
     assert "SYNTHETIC" in workspace._repr_html_()
     assert "3 patients kept of 9 known" in workspace.opposition.sentence("en")
     assert "3 patients retenus sur 9 connus" in workspace.opposition.sentence("fr")
+
+
+LOST = {
+    "another last letter": "opposeX",
+    "no identifier": None,
+    "an identifier of nobody": "P-000",
+}
+
+
+@pytest.mark.parametrize("written", LOST.values(), ids=LOST.keys())
+def test_a_lost_row_that_fits_nobody_keeps_out_everyone_without_a_row(folder, tables, written):
+    """The opposition of `opposed` was written under a wrong identifier: rejected, and nobody's."""
+    side = pd.DataFrame({"patient_id": pd.Series([written], dtype="string"), "reason": ["V01-orphan"], "line": [4]})
+    side.to_parquet(folder / "rejected" / "opposition.parquet", index=False)
+    rows = tables["opposition"]
+    rows[rows["patient_id"] != "opposed"].to_parquet(folder / "tidy" / "opposition.parquet", index=False)
+    kept = set(open_workspace(folder, opposition="registry").frame("patient")["patient_id"])
+    assert kept == {"usable", "untraced", "copied", "relative"}
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [{"patient_id": " OPPOSED "}, {"patient_id": "", "bamara_informed": "opposed"}, {"record": ";opposed;true;true"}],
+    ids=["case and blanks", "shifted by one cell", "kept as a whole record"],
+)
+def test_the_owner_of_a_rejected_row_is_looked_for_in_every_cell(folder, tables, cells):
+    side = pd.DataFrame([{"patient_id": "", "reason": "F00", "line": 4} | cells])
+    side.to_parquet(folder / "rejected" / "opposition.parquet", index=False)
+    rows = tables["opposition"]
+    rows[rows["patient_id"] != "opposed"].to_parquet(folder / "tidy" / "opposition.parquet", index=False)
+    workspace = open_workspace(folder, opposition="registry")
+    assert "opposed" not in set(workspace.frame("patient")["patient_id"])
+    assert "no_row" in set(workspace.frame("patient")["patient_id"]), "the row has its owner: no doubt on others"
+
+
+def test_the_inside_of_a_workspace_is_no_workspace(folder):
+    with pytest.raises(WorkspaceError, match="the workspace folder itself"):
+        open_workspace(folder / "tidy", extraction_date="2024-06-30", opposition="registry")
+
+
+def test_as_of_a_day_only_what_was_known_that_day_counts(folder, tables):
+    rows = tables["opposition"].assign(bndmr_note_date=pd.Timestamp("2018-01-01"))
+    rows.to_parquet(folder / "tidy" / "opposition.parquet", index=False)
+    totals = open_workspace(folder).count_opposition(as_of="2017-06-30").totals
+    # Nobody had been told by then; the opposition without a date counts from the beginning.
+    assert totals == {"usable": 0, "not_traced": 7, "opposed": 1, "unreadable": 1}
+
+
+@pytest.mark.parametrize(
+    ("table", "broken", "words"),
+    [
+        ("patient", "patient_id;sex;birth_date\nP003;SECRETSEX;15/01/1981\n", "1 cell(s) are no DATE"),
+        ("opposition", 'patient_id;bndmr_opposed\n"P002;true\nP003;false\n', "cannot be read as CSV"),
+        ("opposition", 'patient_id;bndmr_opposed\nP1;"true\nP2;true\n"\n', "hold a line break"),
+    ],
+)
+def test_a_broken_csv_is_refused_without_a_value(tmp_path, tables, table, broken, words):
+    for name in ("patient", "opposition"):
+        tables[name].to_csv(tmp_path / f"{name}.csv", index=False)
+    (tmp_path / f"{table}.csv").write_text(broken)
+    with pytest.raises(EpiError) as caught:
+        open_workspace(tmp_path, extraction_date="2024-06-30")
+    assert words in str(caught.value)
+    for value in ("P003", "SECRETSEX", "1981", "P002"):
+        assert value not in str(caught.value)
+
+
+def test_steering_cells_cannot_be_found_by_subtraction(tmp_path, tables):
+    """One small cell of a network hides a second one, and opposed patients count by whole years only."""
+    many = load.repeat(tables, times=12)
+    few = many["patient"]["patient_id"].str.endswith(("#0", "#1"))
+    many["patient"]["sex"] = few.map({True: "M", False: "F"})
+    workspace = open_workspace(load.write_workspace(tmp_path / "many", many))
+    decided = SteeringRule(include_opposed=True, reference="committee, 2024-01-01")
+    table = workspace.steer(decided, by=("fsmr", "sex")).table
+    for _, network in table.groupby("fsmr"):
+        assert network["patients"].isna().sum() != 1
+    with pytest.raises(ParameterError, match="whole years"):
+        workspace.steer(decided, start="2020-01-01", end="2021-06-30")
+    with pytest.raises(ParameterError, match="min_count"):
+        SteeringRule(include_opposed=False, reference="", min_count=5)

@@ -71,9 +71,9 @@ def test_parquet_csv_and_duckdb_give_the_same_tables(folder, tmp_path, tables):
     whole = open_workspace(folder, opposition="registry")
     for place in (csv, base):
         other = open_workspace(place, opposition="registry", extraction_date=day)
-        # The unreadable patient is known to the workspace folder alone, by its side file.
-        assert set(other.frame("patient")["patient_id"]) == set(whole.frame("patient")["patient_id"]) | {"unreadable"}
-        assert other.frame("diagnosis")["orpha_code"].tolist() == [803] * 6
+        # What was rejected is known to the workspace folder alone: elsewhere, nobody without a row is let in.
+        assert set(other.frame("patient")["patient_id"]) == set(whole.frame("patient")["patient_id"]) - {"no_row"}
+        assert other.frame("diagnosis")["orpha_code"].tolist() == [803] * 4
         dates = other.frame("activity")["activity_date"]
         assert (pd.to_datetime(dates) == pd.Timestamp("2021-02-03")).all()
 

@@ -94,6 +94,8 @@ def _stamps(origin: Origin) -> dict[str, list[int]]:
     statement = origin.path / "workspace.json"
     if statement.is_file():
         files.append(statement)
+    if origin.rejected_opposition is not None:
+        files.append(origin.rejected_opposition)
     stats = {str(file.relative_to(origin.path) if file != origin.path else file.name): file.stat() for file in files}
     return {name: [stat.st_size, stat.st_mtime_ns] for name, stat in sorted(stats.items())}
 

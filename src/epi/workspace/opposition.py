@@ -2,8 +2,9 @@
 
 A patient is *usable* when the information note was given and no opposition is recorded, *opposed*
 when an opposition is recorded, *not traced* when neither is. An opposition row that could not be
-read counts as an opposition (*unreadable*): a fault in a file must never let a patient slip back
-in. The rule ``strict`` keeps usable patients; ``registry`` keeps those not traced as well.
+read counts as an opposition (*unreadable*), and when such a row fits nobody, all patients without
+any row are unreadable: a fault in a file must never let a patient slip back in. The rule
+``strict`` keeps usable patients; ``registry`` keeps those not traced as well.
 """
 
 from __future__ import annotations
@@ -149,34 +150,92 @@ def make_ledger_table(origin: Origin) -> None:
         The place; its private connection receives the table.
     """
     connection = origin.connection
-    unreadable = "SELECT NULL::VARCHAR AS patient_id WHERE false"
-    if origin.rejected_opposition is not None:
-        place = str(origin.rejected_opposition).replace("'", "''")
-        # A second, identical copy of a row that was kept tells nothing new; any other rejected
-        # row may have been an opposition.
-        unreadable = (
-            f"SELECT DISTINCT patient_id FROM read_parquet('{place}') WHERE reason <> 'V01-duplicate' "
-            "AND patient_id IS NOT NULL"
-        )
+    _stage_lost_rows(origin)
     connection.execute(
-        f"""
+        """
         CREATE OR REPLACE TABLE ledger AS
         WITH stated AS (
             SELECT patient_id,
                    bool_or(coalesce(bndmr_opposed, true)) AS opposed,
                    bool_or(coalesce(bndmr_note_given, false)) AS informed,
-                   min(opposition_date) FILTER (WHERE bndmr_opposed) AS opposed_on
-            FROM opposition GROUP BY patient_id
-        ), unreadable AS ({unreadable})
+                   -- A day that is not known was before any day asked about, for an opposition and a note alike.
+                   min(coalesce(opposition_date, DATE '0001-01-01')) FILTER (WHERE coalesce(bndmr_opposed, true))
+                       AS opposed_on,
+                   min(coalesce(bndmr_note_date, DATE '0001-01-01')) FILTER (WHERE bndmr_note_given) AS informed_on
+            FROM stated_opposition GROUP BY patient_id
+        )
         SELECT patient.patient_id,
-               CASE WHEN coalesce(stated.opposed, false) THEN 'opposed'
-                    WHEN unreadable.patient_id IS NOT NULL THEN 'unreadable'
-                    WHEN coalesce(stated.informed, false) THEN 'usable'
-                    ELSE 'not_traced' END AS state,
-               stated.opposed_on
+               coalesce(stated.opposed, false) AS opposed, stated.opposed_on,
+               coalesce(stated.informed, false) AS informed, stated.informed_on,
+               lost.patient_id IS NOT NULL
+                   OR (stated.patient_id IS NULL AND (SELECT doubt FROM lost_rows)) AS unreadable
         FROM patient
         LEFT JOIN stated USING (patient_id)
-        LEFT JOIN unreadable ON unreadable.patient_id = patient.patient_id
+        LEFT JOIN (SELECT DISTINCT patient_id FROM lost_owner) AS lost ON lost.patient_id = patient.patient_id
+        """
+    )
+    connection.execute(
+        f"ALTER TABLE ledger ADD COLUMN state VARCHAR; UPDATE ledger SET state = {_state_on('9999-12-31')}"
+    )
+
+
+def _state_on(day: str) -> str:
+    """Write the state of a patient on a day, in SQL."""
+    return (
+        f"CASE WHEN opposed AND opposed_on <= DATE '{day}' THEN 'opposed' WHEN unreadable THEN 'unreadable' "
+        f"WHEN informed AND informed_on <= DATE '{day}' THEN 'usable' ELSE 'not_traced' END"
+    )
+
+
+def _stage_lost_rows(origin: Origin) -> None:
+    """Find whose opposition rows were lost on the way, and whether some are nobody's.
+
+    A rejected row may have been an opposition: its patient is unreadable, looked for in every cell of the
+    record, whatever case and blanks. When a lost row fits no patient, or when it is not known what was lost
+    (data that were not read by this workbench), every patient without any row may be its owner.
+    """
+    connection = origin.connection
+    has_date = "bndmr_note_date" in origin.columns["opposition"]
+    note_date = "bndmr_note_date::DATE AS bndmr_note_date" if has_date else "NULL::DATE AS bndmr_note_date"
+    connection.execute(
+        f"""
+        CREATE OR REPLACE TABLE stated_opposition AS
+        SELECT patient_id, bndmr_opposed, bndmr_note_given, opposition_date::DATE AS opposition_date, {note_date}
+        FROM opposition;
+        CREATE OR REPLACE TABLE lost_row (row_id BIGINT, cell VARCHAR)
+        """
+    )
+    known = origin.rejected_opposition is not None
+    if known:
+        place = str(origin.rejected_opposition).replace("'", "''")
+        names = connection.execute(f"DESCRIBE SELECT * FROM read_parquet('{place}')").fetchall()
+        texts = [f'"{name}"' for name, kind, *_ in names if kind == "VARCHAR" and name != "reason"]
+        cells = " || ';' || ".join(f"coalesce({text}, '')" for text in texts)
+        # A second, identical copy of a row that was kept tells nothing new, and the patient of a cascade is
+        # not in the data any more.
+        connection.execute(
+            f"""
+            INSERT INTO lost_row
+            SELECT row_id, unnest(string_split_regex(record, '[;,|\t"]')) FROM (
+                SELECT row_number() OVER () AS row_id, {cells} AS record FROM read_parquet('{place}')
+                WHERE reason NOT IN ('V01-duplicate', 'V01-cascade')
+            )
+            """
+        )
+    connection.execute(
+        """
+        INSERT INTO lost_row
+        SELECT -row_number() OVER (), patient_id FROM opposition ANTI JOIN patient USING (patient_id);
+        CREATE OR REPLACE TABLE lost_owner AS
+        SELECT row_id, patient.patient_id FROM lost_row
+        JOIN patient ON lower(trim(lost_row.cell)) = lower(trim(patient.patient_id))
+        """
+    )
+    connection.execute(
+        f"""
+        CREATE OR REPLACE TABLE lost_rows AS
+        SELECT count(DISTINCT row_id) AS nobodys, nobodys > 0 OR {not known} AS doubt
+        FROM lost_row ANTI JOIN lost_owner USING (row_id)
         """
     )
 
@@ -213,8 +272,7 @@ def count_opposition(
     group, join = _BY[by]
     group = group.format(as_of=day.isoformat())
     states = f"""
-        SELECT patient_id, CASE WHEN state = 'opposed' AND opposed_on > DATE '{day}' THEN 'usable'
-                                ELSE state END AS state
+        SELECT patient_id, {_state_on(day.isoformat())} AS state
         FROM ledger JOIN patient USING (patient_id)
         WHERE file_created IS NULL OR file_created <= DATE '{day}'
     """

@@ -7,6 +7,7 @@ be counted and left out; what it reads goes out through :mod:`epi.workspace.oppo
 from __future__ import annotations
 
 import datetime as dt
+import gzip
 import json
 import os
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from epi.errors import WorkspaceError
+from epi.errors import DataError, WorkspaceError
 from epi.sources.bndmr import tables as schema
 
 if TYPE_CHECKING:
@@ -85,6 +86,12 @@ def open_origin(path: str | os.PathLike[str], extraction_date: str | dt.date | N
         If it is not a workspace: what is missing is said.
     """
     place = Path(path)
+    if place.name == "tidy" and (place.parent / "workspace.json").is_file():
+        raise WorkspaceError(
+            f"{place} is the inside of a workspace: oppositions that could not be read lie beside it",
+            "the workspace folder itself",
+            f'epi.open_workspace("{place.parent}")',
+        )
     if not place.exists():
         raise WorkspaceError(
             f"{place} does not exist",
@@ -129,12 +136,72 @@ def _scan(table: str, file: Path) -> str:
     if file.suffix == ".parquet":
         return f"SELECT * FROM read_parquet('{place}')"
     types = schema.tidy_types(table)
+    read = _read_csv(file, place)
     with duckdb.connect() as probe:
-        found = probe.sql(f"SELECT * FROM read_csv('{place}', all_varchar = true) LIMIT 0").columns
+        try:
+            found = probe.sql(f"SELECT * FROM {read} LIMIT 0").columns
+            cells = {name: f"nullif(trim(\"{name}\"), '')" for name in found}
+            _check_cells(probe, table, read, {name: (cells[name], types[name]) for name in found if name in types})
+        except duckdb.Error:
+            # The engine's own message quotes the line: a patient's row.
+            raise WorkspaceError(
+                f"{file.name} cannot be read as CSV",
+                "UTF-8, one header line, cells apart by ';' or ',', quotes closed on their line",
+                "read it as a raw registry instead: epi workspace build FOLDER --mapping FILE --out FOLDER",
+            ) from None
     casts = ", ".join(
-        f'CAST("{column}" AS {types[column]}) AS "{column}"' if column in types else f'"{column}"' for column in found
+        f'CAST({cells[name]} AS {types[name]}) AS "{name}"' if name in types else f'{cells[name]} AS "{name}"'
+        for name in found
     )
-    return f"SELECT {casts} FROM read_csv('{place}', all_varchar = true, header = true)"
+    return f"SELECT {casts} FROM {read}"
+
+
+def _read_csv(file: Path, place: str) -> str:
+    with gzip.open(file, "rt", encoding="utf-8") if file.suffix == ".gz" else file.open(encoding="utf-8") as handle:
+        try:
+            header = handle.readline()
+        except UnicodeDecodeError:
+            header = ""
+    mark = ";" if header.count(";") >= header.count(",") else ","
+    # Nothing is guessed: a dialect that is sniffed can shift cells, and a shifted identifier loses an opposition.
+    return (
+        f"read_csv('{place}', all_varchar = true, header = true, auto_detect = false, delim = '{mark}', quote = '\"', "
+        f"escape = '\"', strict_mode = true, null_padding = false, columns = {{{_columns_of(header, mark)}}})"
+    )
+
+
+def _columns_of(header: str, mark: str) -> str:
+    names = [name.strip().strip('"').lstrip("\ufeff") for name in header.rstrip("\r\n").split(mark)]
+    return ", ".join("'" + name.replace("'", "''") + "': 'VARCHAR'" for name in names)
+
+
+def _check_cells(probe: duckdb.DuckDBPyConnection, table: str, read: str, cells: dict[str, tuple[str, str]]) -> None:
+    """Count the cells that are not of their column's type, and those that hold a line break."""
+    sums = ", ".join(
+        f'count(*) FILTER (WHERE {cell} IS NOT NULL AND TRY_CAST({cell} AS {kind}) IS NULL) AS "{name}", '
+        f'count(*) FILTER (WHERE contains({cell}, chr(10)) OR contains({cell}, chr(13))) AS "{name} "'
+        for name, (cell, kind) in cells.items()
+    )
+    if not sums:
+        return
+    counts = probe.sql(f"SELECT {sums} FROM {read}").fetchall()[0]
+    faults = [
+        f"{table}.{name}: {wrong} cell(s) are no {cells[name][1]}"
+        for name, wrong in zip(cells, counts[::2], strict=True)
+        if wrong
+    ]
+    faults += [
+        f"{table}.{name}: {broken} cell(s) hold a line break: a quote is not closed"
+        for name, broken in zip(cells, counts[1::2], strict=True)
+        if broken
+    ]
+    if faults:
+        raise DataError(
+            f"table {table} cannot be opened as it is",
+            "tidy values, as in docs/data-dictionary",
+            "read it as a raw registry instead: epi workspace build FOLDER --out FOLDER",
+            faults=faults,
+        )
 
 
 def _database_views(connection: duckdb.DuckDBPyConnection, place: Path) -> dict[str, Path]:

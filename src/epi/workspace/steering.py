@@ -11,12 +11,13 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
+from epi.disclosure import read_policy, suppress
 from epi.errors import ParameterError, ProtocolError
-from epi.results import Release
+from epi.results import Counted, Release
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from epi.workspace.origin import Origin
 
 _GROUPS = {
@@ -55,8 +56,9 @@ class SteeringRule:
                 "the reference of the governance decision that allows it",
                 'SteeringRule(include_opposed=True, reference="body, date, number")',
             )
-        if self.min_count < 5:
-            raise ParameterError(f"min_count is {self.min_count}", "5 or more")
+        floor = read_policy().min_count
+        if self.min_count < floor:
+            raise ParameterError(f"min_count is {self.min_count}", f"{floor} or more: the disclosure policy")
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,6 @@ class SteeringTable:
         Release
             The table, whose small cells are already hidden.
         """
-        from epi.results import Counted
-
         who = "opposed patients included" if self.rule.include_opposed else "opposed patients left out"
         return Release(
             self.table,
@@ -131,6 +131,12 @@ def count_active_patients(
             f"steering indicators cannot be counted by {', '.join(by) or 'nothing'}",
             f"one to three of {', '.join(_GROUPS)}",
         )
+    if rule.include_opposed and ((start.month, start.day) != (1, 1) or (end.month, end.day) != (12, 31)):
+        raise ParameterError(
+            f"the period is {start} to {end}, and opposed patients count",
+            "whole years: two periods a few days apart would tell who came between them",
+            'start="2020-01-01", end="2023-12-31"',
+        )
     groups = ", ".join(f'{_GROUPS[name]} AS "{name}"' for name in by)
     table = origin.connection.sql(
         f"""
@@ -144,11 +150,26 @@ def count_active_patients(
         GROUP BY ALL ORDER BY ALL
         """
     ).df()
-    shown = table["everyone"] - (0 if rule.include_opposed else table["opposed"])
-    small = shown.between(1, rule.min_count - 1)
+    return _protected(table, rule, by)
+
+
+def _protected(table: pd.DataFrame, rule: SteeringRule, by: tuple[str, ...]) -> SteeringTable:
+    """Hide small cells, and what would give them back.
+
+    Beside a figure without them, a cell that includes a few opposed patients would tell how many they
+    are: opposed patients are protected as a count of their own, which takes the cell with it.
+    """
+    counted = table[list(by)].assign(patients=table["everyone"], opposed=table["opposed"])
+    margin = by[:1] if len(by) > 1 else ()
+    counts = [Counted("patients", adds_up_within=margin)]
     if rule.include_opposed:
-        # Beside a figure without them, a cell that includes a few opposed patients would tell
-        # how many they are.
-        small |= table["opposed"].between(1, rule.min_count - 1)
-    table["patients"] = shown.astype("Int64").mask(small)
-    return SteeringTable(table[[*by, "patients"]], rule, int(small.sum()))
+        counts.append(Counted("opposed", of="patients", adds_up_within=margin, derived=("patients",)))
+    else:
+        counted = counted.assign(patients=table["everyone"] - table["opposed"]).drop(columns="opposed")
+    policy = read_policy().model_copy(update={"min_count": rule.min_count})
+    done = suppress(Release(counted, tuple(counts)), policy)
+    shown = pd.to_numeric(done.table["patients"], errors="coerce").astype("Int64")
+    shown = shown.mask(done.hidden["patients"].to_numpy(dtype=bool))
+    if any(finding.severity == "refused" for finding in done.findings):
+        shown = pd.Series(pd.NA, index=shown.index, dtype="Int64")
+    return SteeringTable(table[list(by)].assign(patients=shown), rule, int(shown.isna().sum()))

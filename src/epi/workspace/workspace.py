@@ -261,14 +261,15 @@ class Workspace:
         by : sequence of str, optional
             Up to three of ``fsmr``, ``site_code``, ``centre_type``, ``region``, ``year``, ``sex``.
         start, end : str, optional
-            First and last day of activity; up to the extraction by default.
+            First and last day of activity; up to the last whole year before the extraction by default.
 
         Returns
         -------
         SteeringTable
             Counts, small cells hidden.
         """
-        last = dt.date.fromisoformat(end) if end else self.extraction_date
+        whole = dt.date(self.extraction_date.year - 1, 12, 31)
+        last = dt.date.fromisoformat(end) if end else whole
         return count_active_patients(self._origin, rule, tuple(by), dt.date.fromisoformat(start), last)
 
     def summary(self) -> pd.DataFrame:
