@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-PERSONS = int(os.environ.get("EPI_TEST_PERSONS", "5000000"))
+PERSONS = int(os.environ.get("EPI_TEST_PERSONS", "10000000"))
 
 
 def open_data() -> Path | None:

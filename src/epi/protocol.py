@@ -221,6 +221,9 @@ class Protocol(_Model):
     min_count: int = Field(default=11, ge=1, le=100)
     variables: list[Variable] = Field(default_factory=list)
     parameters: dict[str, Parameter] = Field(default_factory=dict)
+    ordered: list[tuple[str, str]] = Field(
+        default_factory=list, description="Pairs of parameters of which the first cannot exceed the second"
+    )
     notebooks: list[Notebook] = Field(min_length=1)
     outputs: list[Output] = Field(default_factory=list)
     highlights: list[str] = Field(
@@ -233,6 +236,9 @@ class Protocol(_Model):
             if not name.isidentifier() or not name.islower() or name.startswith("_"):
                 raise ValueError(f"parameter name {name!r} is not a lower-case identifier")
             parameter.parse(name, parameter.default)
+        for pair in self.ordered:
+            if not set(pair) <= set(self.parameters):
+                raise ValueError(f"ordered names parameters that do not exist: {', '.join(pair)}")
         for what, names in (
             ("notebook", [notebook.file for notebook in self.notebooks]),
             ("output", [output.name for output in self.outputs]),
@@ -284,6 +290,11 @@ class Protocol(_Model):
                 values[name] = parameter.parse(name, given.get(name, parameter.default))
             except ParameterError as error:
                 faults.append(error.sentence)
+        faults += [
+            f"parameter '{first}' is {values[first]}, after '{last}', which is {values[last]}"
+            for first, last in self.ordered
+            if first in values and last in values and values[first] > values[last]  # type: ignore[operator]
+        ]
         help_ = f'run "epi run {self.id} --help-parameters" to see all'
         if len(faults) == 1:
             raise ParameterError(faults[0], do=help_)
@@ -292,7 +303,7 @@ class Protocol(_Model):
         return values
 
     def _unknown(self, name: str) -> str:
-        near = difflib.get_close_matches(name, self.parameters, n=1, cutoff=0.5)
+        near = difflib.get_close_matches(name, self.parameters, n=1, cutoff=0.65)
         hint = (
             f"this study has {near[0]} ({self.parameters[near[0]].describe()})"
             if near

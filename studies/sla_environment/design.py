@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from epi.codes import open_code_list
+from epi.codes import UNDETERMINED, Code, CodeList, open_code_list, open_nomenclature
 from epi.cohort import Cohort
 from epi.workspace import Workspace
 
 MOTOR_NEURON_GROUP = 98503
 """ORPHA code of the group of motor neuron diseases: none of them may be a control."""
+
+SUSPECTED = {"confirmed", "probable", "ongoing", "undetermined", "carrier"}
+"""Statuses under which a motor neuron disease bars a patient from the controls: all but refuted."""
 
 
 def select_cases(
@@ -71,7 +74,10 @@ def select_controls(
     minimum_age: int = 18,
     minimal_population: int = 0,
 ) -> Cohort:
-    """Define controls: adults who entered comparable networks in the same period for another disease.
+    """Define controls: adults of comparable networks, with another rare disease, who entered in the same period.
+
+    Entry is the first inclusion in any site of the base; the networks are those that follow the patient,
+    at entry or later.
 
     Parameters
     ----------
@@ -91,14 +97,40 @@ def select_controls(
     Cohort
         The controls.
     """
+    related = open_code_list("als_and_related")
     controls = (
         workspace.cohort("Controls")
+        .diagnosed_with(any_rare_disease(), descendants=False, status={"confirmed", "probable"})
         .first_included_between(start, end)
         .at_sites(fsmr=tuple(control_networks))
         .aged(at_least=minimum_age)
-        .without_diagnosis(MOTOR_NEURON_GROUP, descendants=True, status={"confirmed", "probable", "ongoing"})
+        .without_diagnosis([MOTOR_NEURON_GROUP, *related.orpha_codes], descendants=True, status=SUSPECTED)
     )
     return _placed(controls, minimal_population).index_on("first_inclusion")
+
+
+def any_rare_disease() -> CodeList:
+    """List every rare disease of the nomenclature: disorders and subtypes, no group, not the undiagnosed.
+
+    Returns
+    -------
+    CodeList
+        The codes.
+    """
+    orpha = open_nomenclature()
+    table = orpha.table()
+    diseases = table[table["level"].isin(["disorder", "subtype"]) & (table["status"] == "active")]
+    codes = sorted(int(code) for code in diseases["orpha_code"] if int(code) != UNDETERMINED)
+    return CodeList(
+        name="any_rare_disease",
+        title="Any rare disease",
+        version=orpha.version,
+        owner="this study",
+        source="every active disorder and subtype of the nomenclature",
+        system="ORPHA",
+        date="2025-12-09",
+        codes=tuple(Code(str(code), orpha.label(code, "en"), orpha.label(code, "fr"), "") for code in codes),
+    )
 
 
 def _placed(cohort: Cohort, minimal_population: int) -> Cohort:
