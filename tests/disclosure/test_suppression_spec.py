@@ -81,6 +81,21 @@ def test_a_margin_of_zero_is_known() -> None:
     assert hidden_cells(release) == [("n", 3), ("n", 4), ("n", 6), ("n", 7)]
 
 
+def test_a_partner_that_stays_known_gets_partners() -> None:
+    """Rows r1, r2 and column c1 leave 32 for r1 c3 and r2 c3, hence 20 for r0 c3: hiding it alone is no use."""
+    counts = [60, 60, 12, 20, 0, 14, 0, 30, 0, 12, 0, 2, 11, 60, 14, 0]
+    release = crossed(4, *counts)
+    hidden = hidden_cells(release)
+    assert ("n", 11) in hidden
+    free = [place for _, place in hidden]
+    square = np.zeros((8, len(free)))
+    for rank, place in enumerate(free):
+        square[place // 4, rank] = square[4 + place % 4, rank] = 1
+    _, sizes, right = np.linalg.svd(square)
+    moves = right[np.sum(sizes > 1e-9) :]
+    assert (np.abs(moves).max(axis=0) > 1e-9).all(), "each hidden cell moves in some table with these margins"
+
+
 def test_a_hidden_total_row_is_still_known() -> None:
     """495 of 500: the total is hidden for its complement of 5, but 300 + 195 is known to be 495."""
     table = pd.DataFrame({"sex": ["F", "M", "All"], "n": [300, 195, 495], "of": [350, 250, 500]})

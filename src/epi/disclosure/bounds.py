@@ -218,6 +218,25 @@ class Bounds:
                 return True
         return is_wide(self.interval(cell), width)
 
+    def is_found(self, cell: int) -> bool:
+        """Say whether one whole number only remains possible.
+
+        Parameters
+        ----------
+        cell : int
+            The cell.
+
+        Returns
+        -------
+        bool
+            True if the reader can tell the number, hidden or not.
+        """
+        low, high = self._seen.get(cell, (0.0, 0.0))
+        if self._closed is None and high - low > 1 - _TINY:
+            return False
+        low, high = self.interval(cell)
+        return not math.isinf(high) and math.floor(high + _TINY) <= math.ceil(low - _TINY)
+
     def explore(self, targets: Collection[int], width: int) -> None:
         """Look for tables that vouch for many cells at once, before each is solved by itself.
 

@@ -35,6 +35,8 @@ class Protection:
         Printed cells hidden so far; grows.
     unresolved : list of int
         Cells that could not be protected.
+    idle : set of int
+        Hidden cells that protect others no more than if they were printed, for want of partners.
     """
 
     cells: Cells
@@ -42,6 +44,7 @@ class Protection:
     width: int
     hidden: set[int]
     unresolved: list[int] = field(default_factory=list)
+    idle: set[int] = field(default_factory=set)
 
     def run(self) -> None:
         """Hide partners until every sensitive cell is protected, or nothing is left to hide."""
@@ -63,7 +66,9 @@ class Protection:
                     failing = cell
                     break
             if failing is None:
-                return
+                if self.unresolved or not self._pair_found(bounds):
+                    return
+                continue
             while stage[failing] < len(_STAGES):
                 partners = _STAGES[stage[failing]](self, failing, bounds) - self.hidden
                 if partners:
@@ -72,6 +77,19 @@ class Protection:
                 stage[failing] += 1
             else:
                 self.unresolved.append(failing)
+
+    def _pair_found(self, bounds: Bounds) -> bool:
+        """Give partners to a hidden cell that the others determine: a mark there would hide nothing."""
+        for cell in self.component.members:
+            if cell not in self.hidden or cell in self.idle or not bounds.is_found(cell):
+                continue
+            for amount, zeros in ((1.0, False), (-1.0, False), (1.0, True)):
+                partners = _move(self, cell, amount, zeros=zeros) - self.hidden
+                if partners:
+                    self.hidden |= partners
+                    return True
+            self.idle.add(cell)
+        return False
 
     def _pair_alone(self) -> None:
         """Give a partner to each cell that is the only one hidden in a sum: it could be found at once."""
