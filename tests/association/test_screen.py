@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from scipy.stats import t as student
 from threadpoolctl import threadpool_limits
 
+import epi
 from epi.association import Screen, estimate_sir, screen_exposures
 from epi.association.forest import log_ticks
 from epi.association.terms import find_unit, read_adjustment
@@ -140,8 +142,8 @@ def test_adjusters_may_be_columns_logarithms_or_categories():
     assert screen(cases, controls, adjust=("age", "spline(density)")).of("pm25")["reason"] == ""
     assert read_adjustment("sex").form == "linear"
     zero = extra.assign(density=0.0)
-    with pytest.raises(EstimationError, match="not above zero"):
-        screen(zero[zero["case"] == 1], zero[zero["case"] == 0], adjust=("log(density)",))
+    undefined = screen(zero[zero["case"] == 1], zero[zero["case"] == 0], adjust=("log(density)",))
+    assert undefined.table["reason"].str.contains("not above zero").all()
     for word in ("age + sex", "exp(density)", "log(density", "__import__('os')"):
         with pytest.raises(ParameterError, match="is not a term"):
             screen(adjust=(word,))
@@ -186,9 +188,75 @@ def test_a_model_that_cannot_be_fitted_has_its_reason_beside_the_others():
 
 
 def test_when_nothing_can_be_fitted_all_reasons_are_told():
-    flat = PERSONS.assign(a=1.0, b=2.0)
-    with pytest.raises(EstimationError, match=r"(?s)no exposure.*a \(single\).*b \(single\)"):
-        screen(flat[flat["case"] == 1], flat[flat["case"] == 0], exposures=["a", "b"])
+    flat = PERSONS.assign(a=3.0, b=2.0)
+    nothing = screen(flat[flat["case"] == 1], flat[flat["case"] == 0], exposures=["a", "b"])
+    assert nothing.is_empty
+    assert nothing.of("a")["reason"].startswith("its interquartile range is zero")
+    assert nothing.of("a", "joint")["reason"] == nothing.of("a")["reason"]
+    assert nothing.estimates() == []
+    strongest = nothing.strongest()
+    assert (strongest["value"], strongest["n"]) == ("not estimable", None)
+    assert sorted(strongest["settings"]["reasons"]) == ["a", "b"]
+    assert not epi.record("strongest_association", **strongest).suppressed
+    assert "refused" in str(nothing)
+    epi.output(nothing, "screen")
+    for lang in ("fr", "en"):
+        for chart in (nothing.chart_forest(lang=lang), nothing.chart_forest("joint"), nothing.chart_volcano(lang=lang)):
+            epi.output(chart, "nothing")
+    assert "Nothing could be estimated" in nothing.chart_volcano().figure().axes[0].texts[0].get_text()
+    assert nothing.chart_forest().figure().get_suptitle() == "Odds ratios: nothing could be estimated"
+
+
+def test_one_cluster_is_a_reason_and_not_an_error():
+    alone = screen(CASES.assign(area="x"), CONTROLS.assign(area="x"))
+    assert alone.is_empty
+    assert set(alone.table["reason"]) == {"1 cluster, robust errors need two"}
+    assert alone.table["clusters"].tolist() == [1] * 6
+
+
+def test_ratios_of_too_few_effective_clusters_are_marked_and_never_the_strongest(found):
+    assert (found.table["warning"] == "").all()
+    assert "†" not in found.note()
+    few = {name: frame.assign(area=frame["area"].map(lambda code: str(hash_of(code) % 4))) for name, frame in
+           (("cases", CASES), ("controls", CONTROLS))}  # fmt: skip
+    marked = screen(few["cases"], few["controls"])
+    assert not marked.is_empty
+    assert (marked.table["df"] < 4).all()
+    assert set(marked.table["warning"]) == {"too few effective clusters: fewer than 4 degrees of freedom"}
+    assert "† too few effective clusters: fewer than 4 degrees of freedom (6 rows)" in marked.note()
+    assert marked.strongest()["value"] == "not estimable"
+    assert "too few" in marked.strongest()["settings"]["reasons"]["no2"]
+    assert "too few" in marked.estimates()[0].settings["warning"]
+    assert set(marked.release("fr").table["warning"]) == {
+        "trop peu de grappes effectives : moins de 4 degrés de liberté"
+    }
+    shown = epi.output(marked, "screen").decision.table
+    assert shown["warning"].str.contains("too few").all()
+    for lang in ("fr", "en"):
+        figure = marked.chart_forest(lang=lang).figure()
+        assert any(text.get_text().endswith(" †") for text in figure.axes[0].texts)
+        assert figure.get_supxlabel().startswith("† ")
+        epi.output(marked.chart_forest(lang=lang), "forest")
+    assert found.chart_forest().figure().get_supxlabel() == ""
+    one = found.table.copy()
+    best = found.strongest()["settings"]["exposure"]
+    one.loc[one["exposure"] == best, "warning"] = "too few effective clusters"
+    assert replace(found, table=one).strongest()["settings"]["exposure"] != best
+
+
+def hash_of(code):
+    return sum(map(ord, str(code)))
+
+
+def test_the_note_claims_no_dispersion_where_clusters_take_its_place():
+    rng = np.random.default_rng(np.random.PCG64(4))
+    sir, exposures = areas_of(
+        rng.poisson(20, 60), np.full(60, 20.0), x=rng.normal(size=60), dep=[f"{i % 15}" for i in range(60)]
+    )
+    robust = screen_exposures(sir, exposures, exposures=["x"], cluster="dep").note()
+    assert robust.startswith("Poisson regression, offset log expected, standard errors robust to clusters by dep (CR2")
+    plain = screen_exposures(sir, exposures, exposures=["x"], cluster=None).note()
+    assert plain.startswith("Quasi-poisson regression")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import datetime as dt
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +12,13 @@ import pytest
 import epi
 from epi.association import estimate_rates, estimate_sir
 from epi.association.charts import funnel_limits
+from epi.association.eligibility import eligible_population
+from epi.association.tabulation import tabulate
+from epi.cohort.evidence import DiagnosedBetween
 from epi.errors import CohortError, EstimationError, GeographyError, ParameterError
 from epi.plotting import render
 from epi.stats import format_ratio
+from epi.stats.standardisation import STANDARDS
 from exposure.small_france import population as small_population
 from exposure.small_france import write_workspace
 
@@ -359,3 +365,84 @@ def test_standards_must_fit_the_strata():
     assert rates["standardised"].isna().all()
     assert set(rates["status"]) == {"nobody at risk in some strata of the standard"}
     assert rates["crude"].notna().all()
+
+
+def test_person_years_never_run_past_the_extraction(ws):
+    cohort = incident(ws)
+    late = replace(cohort.definition, criteria=(*(
+        DiagnosedBetween(dt.date(2012, 1, 1), dt.date(2030, 12, 31)) if isinstance(item, DiagnosedBetween) else item
+        for item in cohort.definition.criteria
+    ),))  # fmt: skip
+    for estimate in (estimate_sir, estimate_rates):
+        with pytest.raises(EstimationError, match=r"extracted on 2024-06-30(.|\n)*first_diagnosed_between"):
+            estimate(replace(cohort, definition=late), ws.reference("population"), by="departement")
+
+
+def test_two_dated_incident_criteria_are_refused_in_either_order(ws):
+    both = incident(ws).first_signs_between("2015-01-01", "2015-12-31")
+    with pytest.raises(EstimationError, match="diagnosis and another of first signs"):
+        estimate_rates(both, ws.reference("population"))
+
+
+def test_a_birthday_is_read_in_completed_years(ws):
+    # Born on 15 March 1950, index on 15 March 2015: 65 years, and 64.999 years of 365.25 days.
+    one = persons(["38185"], ages=64.99931554).assign(age_completed=65)
+    people = small_population()
+    only = people[people["age_low"] != 60]
+    assert estimate_sir(one, only, "departement").overall["observed"] == 1
+    cells = tabulate(one, people, by="departement").cells
+    assert cells.loc[cells["observed"] == 1, "age_low"].tolist() == [65]
+
+
+def test_adults_are_standardised_on_the_adults_of_the_standard(ws):
+    people = ws.reference("population")
+    adults = incident(ws).aged(at_least=18)
+    rates = estimate_rates(adults, people)
+    assert rates.settings["standard"] == "european_2013, truncated at 18 and over"
+    assert rates.release().title.endswith(", aged 18 and over")
+    assert "truncated at 18 and over" in rates.release().note
+    weights = {low: share for low, share in STANDARDS["european_2013"].items() if low >= 15}
+    weights[15] *= 0.4
+    placed = tabulate(adults, people, by=None).cells
+    by_age = placed.assign(rate=placed["observed"] / placed["person_years"]).groupby("age_low")["rate"].mean()
+    expected = 1e5 * sum(by_age[low] * weight for low, weight in weights.items()) / sum(weights.values())
+    assert rates.table["standardised"].iloc[0] == pytest.approx(expected)
+    middle = estimate_rates(incident(ws).aged(at_least=18, at_most=64), people)
+    assert middle.settings["standard"].endswith("truncated at 18 to 64")
+    assert middle.table["standardised"].notna().all()
+
+
+def test_two_age_limits_in_one_group_leave_what_is_between(ws):
+    people = ws.reference("population")
+    _, told = eligible_population(incident(ws).aged(at_least=60).aged(at_most=62), people)
+    kept, _ = eligible_population(incident(ws).aged(at_least=61).aged(at_most=62), people)
+    assert told.ages.words() == "60 to 62"
+    assert kept["persons"].sum() == pytest.approx(0.4 * people.loc[people["age_low"] == 60, "persons"].sum())
+
+
+def test_what_restricts_the_cases_alone_is_refused_or_told(ws):
+    people = ws.reference("population")
+    with pytest.raises(EstimationError, match=r'age on 2015-01-01(.|\n)*on="index"'):
+        estimate_sir(incident(ws).aged(at_least=18, on="2015-01-01"), people, by="departement")
+    at_centre = estimate_sir(incident(ws).at_sites(fsmr="FILSLAN"), people, by="departement")
+    assert at_centre.settings["cases_restricted_by"] == ["followed at: filière FILSLAN"]
+    assert "Cases also restricted by: followed at: filière FILSLAN; population not." in at_centre.release().note
+    assert "restricted" not in estimate_sir(incident(ws), people, by="departement").release().note
+
+
+def test_the_note_says_which_population_and_which_ages(tmp_path):
+    folder = write_workspace(tmp_path / "ws")
+    about = {"source": "Census 2023", "method": "Raked. Taken as constant over years."}
+    (folder / "reference" / "population.json").write_text(json.dumps(about))
+    ws = epi.open_workspace(folder)
+    adults = incident(ws).aged(at_least=18)
+    for sir in (
+        estimate_sir(adults, by="departement"),
+        estimate_sir(adults, ws.reference("population"), "departement"),
+    ):
+        note = sir.release().note
+        assert "Population: Census 2023, taken as constant over years." in note
+        assert "Aged 18 and over." in note
+        epi.output(sir, "sir")
+    other = ws.reference("population").assign(persons=lambda t: t["persons"] * 2)
+    assert "Census 2023" not in estimate_sir(adults, other, "departement").release().note

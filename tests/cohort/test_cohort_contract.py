@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import itertools
 from pathlib import Path
 
@@ -327,3 +328,36 @@ def test_a_registry_without_any_patient_is_said_to_be_empty(tmp_path: Path) -> N
     ws = Registry().open(tmp_path / "ws")
     with pytest.raises(CohortError, match="no patient that may be studied"):
         _ = ws.cohort("x").diagnosed_with(803).n
+
+
+def test_the_period_does_not_depend_on_the_order_of_filters(tmp_path: Path) -> None:
+    r = Registry()
+    r.patient("P1").diagnosis("P1")
+    base = r.open(tmp_path / "ws").cohort("x").diagnosed_with(803)
+    diagnosis, signs = ("2015-01-01", "2015-12-31"), ("2010-01-01", "2019-12-31")
+    one = base.first_diagnosed_between(*diagnosis).first_signs_between(*signs).index_on("diagnosis")
+    other = base.first_signs_between(*signs).first_diagnosed_between(*diagnosis).index_on("diagnosis")
+    assert one.period == other.period == (dt.date(2015, 1, 1), dt.date(2015, 12, 31))
+    assert base.first_signs_between(*signs).period == (dt.date(2010, 1, 1), dt.date(2019, 12, 31))
+
+
+@pytest.mark.parametrize("verb", ["first_diagnosed_between", "first_signs_between", "first_included_between"])
+def test_a_period_of_new_events_ends_with_the_data(tmp_path: Path, verb: str) -> None:
+    r = Registry()
+    r.patient("P1").diagnosis("P1")
+    base = r.open(tmp_path / "ws").cohort("x").diagnosed_with(803)
+    with pytest.raises(CohortError, match=rf'extracted on 2024-06-30(.|\n)*{verb}\("2012-01-01", "2024-06-30"\)'):
+        getattr(base, verb)("2012-01-01", "2024-07-01")
+    assert getattr(base, verb)("2012-01-01", "2024-06-30").period[1] == dt.date(2024, 6, 30)
+
+
+def test_completed_years_are_those_of_the_filter_on_every_birthday(tmp_path: Path) -> None:
+    r = Registry()
+    for year in range(1990, 2000):  # 18 on the day, whatever the leap years between
+        r.patient(f"P{year}", birth=f"{year}-03").diagnosis(f"P{year}", day=f"{year + 18}-03-15")
+        r.patient(f"Q{year}", birth=f"{year}-03").diagnosis(f"Q{year}", day=f"{year + 18}-03-14")
+    members = r.open(tmp_path / "ws").cohort("x").diagnosed_with(803).index_on("diagnosis").members
+    eighteen = members["patient_id"].str.startswith("P")
+    assert (members.loc[eighteen, "age_completed"] == 18).all()
+    assert (members.loc[~eighteen, "age_completed"] == 17).all()
+    assert (members.loc[eighteen, "age_at_index"] < 18).any()  # days / 365.25 fall short of a birthday

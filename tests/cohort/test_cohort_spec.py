@@ -108,6 +108,7 @@ def test_members_have_the_columns_and_values_of_the_contract(ws: Workspace) -> N
         "sex",
         "birth_date",
         "age_at_index",
+        "age_completed",
         "residence_commune",
         "insee_code",
         "orpha_code",

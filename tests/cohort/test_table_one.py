@@ -161,3 +161,21 @@ def test_the_balance_chart_is_drawn_with_hidden_values(cohort: Cohort) -> None:
     hidden = table.assign(smd=np.nan)
     texts = [text.get_text() for text in chart.figure(hidden).axes[0].texts]
     assert texts == ["hidden or not defined"] * len(table)
+
+
+def test_unknown_sex_is_counted_and_is_no_group_to_be_unlike(tmp_path: Path) -> None:
+    r = Registry()
+    for rank in range(12):
+        sex = "UNK" if rank > 9 else "F" if rank < 5 else "M"
+        r.patient(f"P{rank:02d}", birth=f"{1900 if sex == 'UNK' else 1950 + rank}-05", sex=sex).diagnosis(
+            f"P{rank:02d}"
+        )
+    cohort = r.open(tmp_path / "ws").cohort("x").diagnosed_with(803).index_on("diagnosis")
+    table = cohort.table_one(by="sex", variables=["age_at_index"])
+    ages = cohort.members["age_at_index"].to_numpy()
+    women, men = ages[:5], ages[5:10]
+    pooled = np.sqrt((np.var(women, ddof=1) + np.var(men, ddof=1)) / 2)
+    assert table.table["smd"].tolist() == pytest.approx([(women.mean() - men.mean()) / pooled] * 3)
+    assert table.sizes == {"F": 5, "M": 5, "UNK": 2}
+    assert table.settings["smd"] == "first group minus second, UNK left out"
+    assert "<th>SMD</th>" in table._repr_html_()

@@ -72,7 +72,9 @@ def test_a_copy_or_a_ratio_of_a_hidden_count_is_refused() -> None:
     table = pd.DataFrame({"area": ["A", "B"], "n": [7, 60], "expected": [5.4, 33.1]})
     assert refusal(table) == ""
     assert "sir: 'n' / 'expected'" in refusal(table.assign(sir=table["n"] / table["expected"]))
-    assert "n2: it repeats 'n'" in refusal(table.assign(n2=["7", "60"]))
+    assert "n2: cells that read as numbers" in refusal(table.assign(n2=["7", "60"]))
+    assert "n2: it repeats 'n'" in refusal(table.assign(n2=["7", "60"]), not_counts=("n2",))
+    assert "n2: it repeats 'n'" in refusal(table.assign(n2=["7", "-"]), not_counts=("n2",))
     shares = table.assign(of=[80, 90], part=[8.8, 66.7])
     assert "part: a share of 'n'" in refusal(shares, (Counted("n", of="of"),))
     declared = table.assign(sir=table["n"] / table["expected"])

@@ -10,6 +10,7 @@ import epi
 from epi.errors import DataError, EstimationError, GeographyError, ParameterError
 from epi.exposure import average_by_area, enrich, nearest_site_km, open_catalogue, scale_exposure
 from epi.exposure.coverage import OUTCOMES
+from epi.exposure.derived import DERIVED
 from epi.plotting import render
 from epi.stats import cut_quantiles, find_step
 from exposure.small_france import ABOUT, PATIENTS, exposures, population, write_workspace
@@ -240,3 +241,18 @@ def test_quantile_classes_hold_their_breaks():
         cut_quantiles(pd.Series([None], dtype=float), 2)
     with pytest.raises(ParameterError):
         cut_quantiles(values, 1)
+
+
+def test_variables_computed_at_communes_are_averaged_over_persons_too(ws):
+    people_ = ws.reference("population")
+    names = ["pm25_ugm3", "centre_distance_km", "density_km2"]
+    table = average_by_area(ws.reference("exposures"), people_, "departement", names, workspace=ws)
+    row = table.set_index("departement").loc["38"]
+    communes = pd.Series(["38185", "38421"])
+    persons = people_.groupby("insee_code")["persons"].sum().reindex(communes).to_numpy()
+    for name in ("centre_distance_km", "density_km2"):
+        assert row[name] == pytest.approx(np.average(DERIVED[name](communes, ws), weights=persons))
+    assert list(table.columns) == ["departement", *names, "persons"]
+    assert (table["density_km2"] > 0).all()
+    with pytest.raises(ParameterError, match=r"density_km2 are computed(.|\n)*workspace=ws"):
+        average_by_area(ws.reference("exposures"), people_, "departement", ["density_km2"])

@@ -18,7 +18,7 @@ from epi.errors import ParameterError, RunError, StorageError
 from epi.files import digest_file
 from epi.runner import identity
 from epi.runner.environment import kernel_environment
-from epi.runner.failure import cause_in_words
+from epi.runner.failure import cause_in_public, cause_in_words
 from epi.runner.folder import Run, clear_folder, is_locked, list_runs, locked, open_run, run_folder
 from epi.runner.kernel import CellFailure, execute
 from epi.runner.run import run_study
@@ -209,7 +209,12 @@ def test_a_kernel_that_dies_or_leaves_is_a_failure(tmp_path: Path, source: str, 
 @pytest.mark.parametrize(
     ("failure", "words"),
     [
-        (CellFailure(2, "CohortError", "no patient is left. Expected: some."), "CohortError: no patient is left"),
+        (
+            CellFailure(2, "CohortError", "no patient is left.", told="no patient is left."),
+            "CohortError: no patient is",
+        ),
+        (CellFailure(2, "DataError", "no such PAT-1", "raise it"), "DataError at: raise it"),
+        (CellFailure(2, "CohortError", "no such PAT-1"), "CohortError"),
         (CellFailure(2, "ValueError", "could not convert 'PAT-1'", "int(x)"), "ValueError at: int(x)"),
         (CellFailure(2, "KeyError", "'PAT-1'"), "KeyError"),
         (CellFailure(2, "EpiError", "PAT-1", "x"), "EpiError at: x"),
@@ -218,6 +223,63 @@ def test_a_kernel_that_dies_or_leaves_is_a_failure(tmp_path: Path, source: str, 
 def test_only_messages_of_epi_are_repeated(failure: CellFailure, words: str) -> None:
     assert cause_in_words(failure).startswith(words)
     assert "PAT-1" not in cause_in_words(failure)
+
+
+def run_and_fail(tmp_path: Path, source: str) -> tuple[str, str]:
+    """Run a study of one cell that fails; give what the analyst reads and what the manifest keeps."""
+    study = small(tmp_path, ("code", source))
+    with pytest.raises(RunError) as caught:
+        run_study(study, runs_dir=tmp_path / "runs")
+    (run,) = list_runs(tmp_path / "runs")
+    return str(caught.value), (run.folder / "manifest.json").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "raised",
+    [
+        "import pandas as pd\nraise pd.errors.DataError(f'no such {who}')",
+        "from epi.errors import CohortError\nraise CohortError(f'no such {who}')",
+        "class CohortError(Exception): ...\nraise CohortError(f'no such {who}')",
+    ],
+)
+def test_a_class_is_known_by_its_module_and_a_sentence_by_its_author(tmp_path: Path, raised: str) -> None:
+    """Another's DataError, and an exception of ours with a notebook's own words, may quote a patient."""
+    said, kept = run_and_fail(tmp_path, f"who = '-'.join(['PAT', 'CANARY', str(7000 + 731)])\n{raised}")
+    assert CANARY not in said and CANARY not in kept
+    assert "Error at: raise" in kept
+
+
+def test_an_attrition_is_for_the_analyst_and_not_for_the_manifest(tmp_path: Path) -> None:
+    """The toy's own helper stands for the cohort: it raises from the code of epi, with counts of few."""
+    source = """
+    from types import SimpleNamespace
+    import pandas as pd
+    from epi.cohort.cohort import Cohort
+    flow = pd.DataFrame({"n_in": [1007, 7], "n_out": [7, 0], "label": ["aged", "resident"], "reason": ["a", "b"]})
+    lost = SimpleNamespace(is_empty=True, attrition=SimpleNamespace(table=flow), name="ALS")
+    Cohort._check_not_empty(lost)
+    """
+    said, kept = run_and_fail(tmp_path, source)
+    assert "the last 7 patient(s)" in said and "1,007 → 7: aged" in said
+    cause = json.loads(kept)["failure"]["cause"]
+    assert cause.startswith("CohortError: cohort 'ALS' is empty: the last [c] patient(s) were lost at the step")
+    assert "→" not in kept and "→" not in cause
+
+
+def test_a_sentence_that_names_a_patient_is_not_kept() -> None:
+    failure = CellFailure(1, "CohortError", "x", "y", told="patient 000220f8521ab4e1 is unknown.")
+    assert cause_in_public(failure) == "CohortError"
+    line = CellFailure(1, "KeyError", "x", "table['000220f8521ab4e1']")
+    assert cause_in_public(line) == cause_in_words(line) == "KeyError"
+
+
+def test_a_parameter_that_names_a_patient_stops_the_run(
+    study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    no_kernel(monkeypatch)
+    with pytest.raises(ParameterError) as caught:
+        run_study(study, {"words": "000220f8521ab4e1"}, runs_dir=tmp_path)
+    assert "words is shaped like: digest" in str(caught.value) and "000220f8521ab4e1" not in str(caught.value)
 
 
 def command(study: Study, runs: Path) -> subprocess.Popen[str]:

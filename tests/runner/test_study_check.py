@@ -48,6 +48,9 @@ def test_a_study_as_it_should_be_has_no_fault(tmp_path: Path) -> None:
         (swap(COUNTS, 3, "code", "def f():\n    return 1"), "cell 4 defines f"),
         (swap(COUNTS, 6, "code", "epi.output(everyone, 'rows')"), "output rows is written but not declared"),
         (swap(COUNTS, 6, "code", "1"), "output groups is declared in the protocol but never written"),
+        (swap(COUNTS, 3, "code", 'x = "000220f8521ab4e1"'), "cell 4 holds what is shaped like: digest"),
+        (swap(COUNTS, 0, "markdown", "Patient 000220f8521ab4e1."), "cell 1 holds what is shaped like: digest"),
+        (swap(COUNTS, 3, "code", "x = cohort.explain(who)"), "cell 4, line 1, calls explain"),
         (swap(COUNTS, 8, "code", "1"), "highlight n_kept is not recorded"),
     ],
 )
@@ -56,6 +59,13 @@ def test_a_fault_in_a_notebook_is_found(tmp_path: Path, cells: list[tuple[str, s
     found = faults_of(folder)
     assert any(fault in sentence for sentence in found), found
     assert len([sentence for sentence in found if fault in sentence]) == 1
+
+
+def test_a_cell_that_names_a_patient_stops_a_run_and_is_not_repeated(tmp_path: Path) -> None:
+    folder = write_toy_study(tmp_path, counts=swap(COUNTS, 3, "code", 'x = "000220f8521ab4e1"'))
+    with pytest.raises(ProtocolError) as caught:
+        open_study(folder).check_runnable()
+    assert "cell 4" in str(caught.value) and "000220f8521ab4e1" not in str(caught.value)
 
 
 def test_all_faults_are_told_at_once(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from epi.disclosure import payload_digest
+from epi.runner.folder import released_files
 from epi.runner.site import build_site
 from epi.runner.site.markup import Markdown, safe_address, sanitise_html
 from epi.runner.site.notebook import may_see, payload_html
@@ -127,6 +129,46 @@ def test_a_payload_with_one_more_part_is_left_out(spoil, tmp_path: Path) -> None
 
     page = page_of(spoil(notebook=add), tmp_path)
     assert CHANGED in page.text and "63" not in page.text
+
+
+@pytest.mark.parametrize("text", ["everyone.head()", "# A title"])
+def test_a_cell_whose_text_names_a_patient_is_a_note(spoil, tmp_path: Path, text: str) -> None:
+    def add(notebook: dict[str, Any]) -> None:
+        (cell,) = cells_with(notebook, text)
+        cell["source"] = "x = '000220f8521ab4e1'  # the one"
+
+    page = page_of(spoil(notebook=add), tmp_path)
+    assert "000220f8521ab4e1" not in page.html and "the one" not in page.text
+    assert page.text.count("Cell left out: its text is shaped like an identifier.") == 1
+
+
+def test_a_result_is_seen_by_readers_of_its_level(spoil, tmp_path: Path) -> None:
+    """The row says it on its own, the gate's line says it of the notebook's cell."""
+
+    def keep_back(folder: Path) -> None:
+        rows = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+        for row in rows:
+            row |= {"level": "internal"} if row["name"] == "older_share" else {}
+        (folder / "results.json").write_text(json.dumps(rows), encoding="utf-8")
+        lines = [json.loads(line) for line in (folder / "gate.jsonl").read_text(encoding="utf-8").splitlines()]
+        for line in lines:
+            line |= {"level": "internal"} if line["name"] == "older_share" else {}
+        (folder / "gate.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        (folder / "manifest.json").write_text(
+            json.dumps(manifest | {"files": released_files(folder)}), encoding="utf-8"
+        )
+
+    runs = spoil(folder=keep_back)
+    for level, seen in (("public", False), ("internal", True)):
+        site = build_site(runs, tmp_path / level, tmp_path, level=level)
+        (results,) = site.folder.rglob("results.json")
+        study = Page(site.folder / "en/studies/toy/index.html")
+        notebook = Page(site.folder / "en/studies/toy/02_figures.html")
+        assert ("older_share" in results.read_text(encoding="utf-8")) is seen
+        assert ("35.7" in study.text) is seen
+        assert ("35.7 % (27.3-45.1)" in notebook.text) is seen
+        assert "n_kept" in results.read_text(encoding="utf-8"), "a row without a level is public"
 
 
 def test_metadata_of_a_marked_output_is_never_shown(spoil, tmp_path: Path) -> None:

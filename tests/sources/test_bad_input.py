@@ -177,6 +177,86 @@ def test_a_quote_left_open_is_placed(tmp_path: Path) -> None:
     assert "opposition.csv: record 5 opens a quote that is not closed" in words
 
 
+def spoil_lines(path: Path, **lines: str) -> None:
+    """Rewrite lines of a file, by the number of the line: ``line_3="..."``."""
+    content = path.read_text(encoding="utf-8").splitlines()
+    for name, line in lines.items():
+        content[int(name.removeprefix("line_")) - 1] = line
+    path.write_text("\n".join(content) + "\n", encoding="utf-8")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("first", [1, 2])
+def test_a_stray_quote_closed_in_another_record_takes_no_record_away(tmp_path: Path, first: int, end: str) -> None:
+    """The count of cells is right, one record would be rejected, and the opposed P3 would be gone."""
+    rows = registry()
+    rows["opposition"].append({"patient_id": "P4", "bndmr_opposed": "true"})
+    raw = write(tmp_path / "raw", rows)
+    lines = (raw / "opposition.csv").read_text(encoding="utf-8").splitlines()
+    lines[first] += f'"{SECRET}'
+    lines[first + 2] += '"'
+    (raw / "opposition.csv").write_bytes(end.join([*lines, ""]).encode())
+    words = refuse(raw, tmp_path / "out")
+    assert f"opposition.csv: record {first + 1} opens a quote that is not closed" in words
+
+
+def test_the_record_that_opens_a_quote_is_counted_among_ragged_ones(tmp_path: Path) -> None:
+    raw = write(tmp_path / "raw", registry())
+    lines = (raw / "opposition.csv").read_text(encoding="utf-8").splitlines()
+    spoil_lines(raw / "opposition.csv", line_2=";" + lines[1], line_3=lines[2] + '"yes', line_4=lines[3] + '"')
+    assert "opposition.csv: record 3 opens a quote" in refuse(raw, tmp_path / "out")
+
+
+def test_a_stray_quote_in_a_column_that_is_left_out_takes_no_record_away(tmp_path: Path) -> None:
+    columns = {"opposition": [*raw_columns("opposition"), "Remarque"]}
+    raw = write(tmp_path / "raw", registry(), columns=columns)
+    lines = (raw / "opposition.csv").read_text(encoding="utf-8").splitlines()
+    spoil_lines(raw / "opposition.csv", line_3=lines[2] + '"yes', line_4=lines[3] + 'no"')
+    assert "opposition.csv: record 3 opens a quote" in refuse(raw, tmp_path / "out")
+
+
+def test_a_stray_quote_in_a_free_text_takes_no_record_away(tmp_path: Path) -> None:
+    """Free text may go over lines; what ends one record and begins the next inside it is no text."""
+    raw = write(tmp_path / "raw", registry())
+    lines = (raw / "activity.csv").read_text(encoding="utf-8").splitlines()
+    at = raw_columns("activity").index("context_text")
+    spoiled = {}
+    for line in (2, 3):
+        cells = lines[line - 1].split(";")
+        cells[at] = '"' if line == 2 else cells[at] + '"'
+        spoiled[f"line_{line}"] = ";".join(cells)
+    spoil_lines(raw / "activity.csv", **spoiled)
+    assert "activity.csv: record 2 opens a quote" in refuse(raw, tmp_path / "out")
+
+
+def test_a_record_of_another_width_is_kept_as_it_was_written(tmp_path: Path) -> None:
+    """One sign too many moves the patient out of its column: whoever looks for P3 must find the record."""
+    raw = write(tmp_path / "raw", registry())
+    lines = (raw / "opposition.csv").read_text(encoding="utf-8").splitlines()
+    spoil_lines(raw / "opposition.csv", line_4=f";{lines[3]}true")
+    read_registry(raw, tmp_path / "out", nomenclature=nomenclature())
+    side = rejected(tmp_path / "out", "opposition")
+    assert side["record"].tolist() == [f";{lines[3]}true"]
+    assert side["patient_id"].isna().all() and "P3" in side["record"][0].split(";")
+
+
+def test_a_record_moved_by_one_cell_keeps_all_of_its_cells(tmp_path: Path) -> None:
+    """Its last cell being empty, nothing is too many: the patient is in the next column."""
+    raw = write(tmp_path / "raw", registry())
+    lines = (raw / "opposition.csv").read_text(encoding="utf-8").splitlines()
+    spoil_lines(raw / "opposition.csv", line_4=";" + lines[3])
+    read_registry(raw, tmp_path / "out", nomenclature=nomenclature())
+    side = rejected(tmp_path / "out", "opposition")
+    assert len(side) == 1 and "P3" in side.iloc[0].tolist()
+
+
+def test_a_row_rejected_for_its_content_has_no_record_of_its_own(tmp_path: Path) -> None:
+    rows = registry()
+    rows["opposition"][0]["bndmr_opposed"] = "perhaps"
+    read_registry(write(tmp_path / "raw", rows), tmp_path / "out")
+    assert rejected(tmp_path / "out", "opposition")["record"].isna().tolist() == [True]
+
+
 def test_a_parquet_file_cut_short_is_refused(tmp_path: Path) -> None:
     raw = write(tmp_path / "raw", registry())
     (raw / "patient.csv").unlink()

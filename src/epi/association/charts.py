@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from epi.association.forest import decimals, log_ticks
+from epi.association.screen import DAGGER
 from epi.association.sir import Lang
 from epi.errors import EstimationError, ParameterError
 from epi.plotting import ACCENT, GRID, INK, MUTED, WARM, Chart, new_figure
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from epi.association.screen import Screen
     from epi.association.sir import Sir
 
+HIDDEN = {"en": "All values are hidden: small counts", "fr": "Toutes les valeurs sont masquées : petits effectifs"}
+NOTHING = {"en": "Nothing could be estimated", "fr": "Rien n'a pu être estimé"}
 LIMITS = (0.95, 0.998)
 """Two and three standard deviations, as control charts have them."""
 
@@ -161,18 +165,19 @@ def draw_volcano(screen: Screen, model: str, lang: Lang, q: float) -> Chart:
     Raises
     ------
     EstimationError
-        If nothing was estimated in that model.
+        If that model was not asked for.
     """
     _check(lang)
     release = screen.release(lang)
     table = release.table[release.table["model"] == model].reset_index(drop=True)
-    if table["estimate"].notna().sum() == 0:
+    if table.empty:
         raise EstimationError(f"nothing was estimated in the {model!r} model", "single or joint")
     ratio = {
         "OR": {"en": "Odds ratio", "fr": "Rapport de cotes"},
         "RR": {"en": "Rate ratio", "fr": "Rapport de taux"},
     }[screen.measure][lang]
     tests = int(table["p"].notna().sum())
+    nothing = bool(table["estimate"].isna().all())
     title = {"en": f"{tests} tests: ratio and evidence", "fr": f"{tests} tests : rapport et force de preuve"}[lang]
 
     def draw(shown: pd.DataFrame) -> Figure:
@@ -180,7 +185,7 @@ def draw_volcano(screen: Screen, model: str, lang: Lang, q: float) -> Chart:
         figure = new_figure(7.2, 4.6)
         axis = figure.subplots()
         if known.empty:
-            _say_hidden(axis, lang)
+            _say_hidden(axis, lang, NOTHING if nothing else HIDDEN)
             return figure
         # A p-value of 1e-300 is drawn at the edge: beyond it the height says nothing more.
         height = -np.log10(np.maximum(known["p"].to_numpy(float), 1e-300))
@@ -195,7 +200,11 @@ def draw_volcano(screen: Screen, model: str, lang: Lang, q: float) -> Chart:
             axis.annotate(f"q ≤ {format_number(q, 2, lang=lang)}", (1, edge), xytext=(-2, 3),
                           xycoords=axis.get_yaxis_transform(), textcoords="offset points", color=MUTED,
                           fontsize=8, ha="right")  # fmt: skip
-        labels = [textwrap.fill(str(label), 22, max_lines=2, placeholder="…") for label in known["label"]]
+        daggers = np.where(known["warning"].astype(object).fillna("") != "", f" {DAGGER}", "")
+        labels = [
+            textwrap.fill(str(label), 22, max_lines=2, placeholder="…") + dagger
+            for label, dagger in zip(known["label"], daggers, strict=True)
+        ]
         axis.axvline(1, color=INK, lw=0.9, zorder=1)
         # Room for the labels of discoveries, beside their points and inside the frame.
         width = [0.02 + 0.0125 * max(map(len, label.split("\n"))) for label in labels]
@@ -240,9 +249,8 @@ def _name(axis: Axes, labels: np.ndarray, x: np.ndarray, y: np.ndarray) -> None:
             )  # fmt: skip
 
 
-def _say_hidden(axis: Axes, lang: Lang) -> None:
+def _say_hidden(axis: Axes, lang: Lang, text: Mapping[str, str] = HIDDEN) -> None:
     axis.set_axis_off()
-    text = {"en": "All values are hidden: small counts", "fr": "Toutes les valeurs sont masquées : petits effectifs"}
     axis.text(0.5, 0.5, text[lang], ha="center", va="center", color=MUTED, transform=axis.transAxes)
 
 

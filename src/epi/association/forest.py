@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from epi.association.screen import DAGGER, FEW_CLUSTERS
 from epi.association.sir import Lang
 from epi.errors import EstimationError, ParameterError
 from epi.plotting import ACCENT, GRID, INK, MUTED, WARM, Chart, new_figure
@@ -24,13 +25,14 @@ _WORDS = {
         "OR": "Odds ratios", "RR": "Rate ratios", "exposure": "Exposure", "ci": "({}% CI)", "n": "Cases",
         "hidden": "hidden: small count", "single": "one model for each exposure",
         "joint": "all exposures in one model", "lower": "less risk", "higher": "more risk",
-        "axis": "log scale", "refused": "not fitted",
+        "axis": "log scale", "refused": "not fitted", "nothing": "nothing could be estimated",
     },
     "fr": {
         "OR": "Rapports de cotes", "RR": "Rapports de taux", "exposure": "Exposition", "ci": "(IC à {} %)",
         "n": "Cas", "hidden": "masqué : petit effectif", "single": "un modèle par exposition",
         "joint": "toutes les expositions dans un modèle", "lower": "moins de risque",
         "higher": "plus de risque", "axis": "échelle log", "refused": "non estimé",
+        "nothing": "rien n'a pu être estimé",
     },
 }  # fmt: skip
 RATIO_X, Q_X, N_X = 0.53, 0.75, 0.97
@@ -58,7 +60,7 @@ def draw_forest(screen: Screen, model: str, lang: Lang, sort: bool) -> Chart:
     Raises
     ------
     EstimationError
-        If nothing was estimated in that model.
+        If that model was not asked for.
     ParameterError
         If the language is unknown.
     """
@@ -66,14 +68,15 @@ def draw_forest(screen: Screen, model: str, lang: Lang, sort: bool) -> Chart:
         raise ParameterError(f"lang is {lang!r}", "fr or en")
     release = screen.release(lang)
     table = release.table[release.table["model"] == model]
-    if table["estimate"].notna().sum() == 0:
+    if table.empty:
         raise EstimationError(f"nothing was estimated in the {model!r} model", "single or joint")
     if sort:
         table = table.sort_values(["estimate", "exposure"], ascending=[False, True], na_position="last")
     table = table.reset_index(drop=True)
     level, measure = float(screen.settings["level"]), screen.measure
     words = _WORDS[lang]
-    title = f"{words[measure]}: {words[model]}" if lang == "en" else f"{words[measure]} : {words[model]}"
+    told = words["nothing"] if table["estimate"].isna().all() else words[model]
+    title = f"{words[measure]}: {told}" if lang == "en" else f"{words[measure]} : {told}"
     data = replace(release, table=table, title=title)
 
     def draw(shown: pd.DataFrame) -> Figure:
@@ -146,7 +149,8 @@ def _draw(shown: pd.DataFrame, title: str, measure: str, level: float, lang: Lan
         max((len(str(text)) for text in shown["scale"]), default=10) * 0.85,
     )
     left_width = min(0.6 + 0.068 * longest, 4.2)
-    figure = new_figure(left_width + 3.6 + 3.2, 1.25 + 0.46 * rows)
+    marked = shown["estimate"].notna() & (shown["warning"].astype(object).fillna("") != "")
+    figure = new_figure(left_width + 3.6 + 3.2, 1.25 + 0.46 * rows + 0.2 * bool(marked.any()))
     left, middle, right = figure.subplots(1, 3, sharey=True, width_ratios=[left_width, 3.6, 3.2])
     figure.get_layout_engine().set(w_pad=0, wspace=0)  # type: ignore[union-attr,call-arg]
     places = np.arange(rows)[::-1]
@@ -163,8 +167,9 @@ def _draw(shown: pd.DataFrame, title: str, measure: str, level: float, lang: Lan
     interval = f"{measure} {words['ci'].format(f'{level * 100:g}')}"
     for x, text in ((RATIO_X, interval), (Q_X, "q"), (N_X, words["n"])):
         right.text(x, head, text, color=MUTED, fontsize=8.5, va="center", ha="right")
-    for place, (_, row) in zip(places, shown.iterrows(), strict=True):
-        left.text(0.01, place + 0.16, str(row["label"]), va="center", fontsize=9.5)
+    for place, few, (_, row) in zip(places, marked, shown.iterrows(), strict=True):
+        label = f"{row['label']} {DAGGER}" if few else str(row["label"])
+        left.text(0.01, place + 0.16, label, va="center", fontsize=9.5)
         left.text(0.01, place - 0.2, str(row["scale"]), va="center", fontsize=7.8, color=MUTED)
         _row(middle, right, place, row, (low, high), words, lang)
     middle.axvline(1, color=INK, lw=0.9, zorder=1)
@@ -181,6 +186,8 @@ def _draw(shown: pd.DataFrame, title: str, measure: str, level: float, lang: Lan
     head_style = {"transform": middle.get_yaxis_transform(), "color": MUTED, "fontsize": 8, "va": "center"}
     middle.text(0.0, head, f"← {words['lower']}", **head_style)
     middle.text(1.0, head, f"{words['higher']} →", ha="right", **head_style)
+    if marked.any():
+        figure.supxlabel(f"{DAGGER} {FEW_CLUSTERS[lang]}", x=0.01, ha="left", fontsize=8, color=MUTED)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
     return figure
 

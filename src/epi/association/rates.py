@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from epi.association.eligibility import Ages
 from epi.association.tabulation import Absent, tabulate
 from epi.errors import EstimationError, ParameterError
 from epi.geography import communes as places
@@ -49,13 +50,14 @@ class Rates:
             The table; observed counts are protected, with the rates made of them.
         """
         per = f"{self.settings['per']:,.0f}"
+        ages = self.settings["ages"]
         derived = tuple(f"{kind}{end}" for kind in ("crude", "standardised") for end in ("", "_low", "_high"))
         return Release(
             table=self.table.copy(),
             counts=(Counted("observed", adds_up_within=(), derived=derived),),
-            title=f"Incidence per {per} person-years",
+            title=f"Incidence per {per} person-years" + (f", aged {ages}" if ages else ""),
             note=f"Standardised on {self.settings['standard']}; exact and gamma limits at "
-            f"{self.settings['level']:.0%}.",
+            f"{self.settings['level']:.0%}.{self.settings['note']}",
             not_counts=("person_years",),
         )
 
@@ -89,8 +91,8 @@ def estimate_rates(
     strata : sequence of str, optional
         Strata of the standardisation, ``age_low`` among them for a named standard.
     standard : str or pandas.DataFrame, optional
-        ``european_2013``, ``us_2010`` (both sexes alike), or a frame of the strata and
-        ``weight``.
+        ``european_2013``, ``us_2010`` (both sexes alike, truncated at the ages that a cohort's
+        definition takes in), or a frame of the strata and ``weight``, used as it is.
     years : float, optional
         Years of observation; a cohort's own period by default.
     per : float, optional
@@ -126,7 +128,7 @@ def estimate_rates(
     check_level(level)
     strata = tuple(name for name in strata if name != by)
     tab = tabulate(observed, population, by=by, strata=strata, years=years, absent=absent, within=within)
-    weights, words = _weights(standard, tab.cells, strata)
+    weights, words = _weights(standard, tab.cells, strata, tab.eligibility.ages)
     cells = tab.cells.merge(weights, on=list(strata), how="left") if strata else tab.cells.assign(weight=1.0)
     if cells["weight"].isna().any():
         raise EstimationError(
@@ -146,12 +148,14 @@ def estimate_rates(
         "years": tab.years,
         "per": per,
         "level": level,
-        "eligibility": list(tab.eligibility),
+        **tab.settings(),
     }
     return Rates(table, tab.losses, settings)
 
 
-def _weights(standard: str | pd.DataFrame, cells: pd.DataFrame, strata: tuple[str, ...]) -> tuple[pd.DataFrame, str]:
+def _weights(
+    standard: str | pd.DataFrame, cells: pd.DataFrame, strata: tuple[str, ...], ages: Ages
+) -> tuple[pd.DataFrame, str]:
     if isinstance(standard, pd.DataFrame):
         lacking = [name for name in (*strata, "weight") if name not in standard.columns]
         if lacking:
@@ -162,6 +166,13 @@ def _weights(standard: str | pd.DataFrame, cells: pd.DataFrame, strata: tuple[st
         raise ParameterError(f"{standard} is a population by age", "age_low among the strata")
     others = cells[[name for name in strata if name != "age_low"]].drop_duplicates()
     lows = np.sort(cells["age_low"].unique())
+    words = standard
+    if ages.words():
+        # A cohort of adults is compared on the adults of the standard, cut as its population is.
+        share = ages.share(frame["age_low"].to_numpy(dtype=float))
+        frame = frame.assign(weight=frame["weight"] * share)[share > 0]
+        frame["weight"] /= frame["weight"].sum()
+        words = f"{standard}, truncated at {ages.words()}"
     # The standard's five-year groups are added up into the population's own, when they are wider.
     slot = np.searchsorted(lows, frame["age_low"], side="right") - 1
     if (slot < 0).any() or not set(lows) <= set(frame["age_low"]):
@@ -169,7 +180,7 @@ def _weights(standard: str | pd.DataFrame, cells: pd.DataFrame, strata: tuple[st
             "age groups do not start where those of the standard do", "groups from 0, by steps of five years"
         )
     frame = frame.assign(age_low=lows[slot]).groupby("age_low", as_index=False)[["weight"]].sum()
-    return (frame.merge(others, how="cross") if others.shape[1] else frame), standard
+    return (frame.merge(others, how="cross") if others.shape[1] else frame), words
 
 
 def _rates_of(part: pd.DataFrame, strata: int, per: float, level: float) -> dict[str, Any]:

@@ -17,6 +17,13 @@ from epi.stats.notation import format_ratio
 if TYPE_CHECKING:
     from epi.plotting import Chart
 
+LEAST_DF = 4.0
+"""Below as many degrees of freedom, robust tests do not hold their level (Tipton 2015)."""
+FEW_CLUSTERS = {
+    "en": "too few effective clusters: fewer than 4 degrees of freedom",
+    "fr": "trop peu de grappes effectives : moins de 4 degrés de liberté",
+}
+DAGGER = "†"
 _ESTIMATES = ("estimate", "ci_low", "ci_high", "p", "q", "df")
 
 
@@ -31,7 +38,8 @@ class Screen:
         `joint`: also for all the other exposures): `exposure`, `model`, `label_en`, `label_fr`,
         `scale_en`, `scale_fr`, `unit_size`, `n`, `n_cases`, `n_controls`, `estimate`, `ci_low`,
         `ci_high`, `p`, `q` (Benjamini-Hochberg within each model), `clusters`, `df`, `adjustment`,
-        and `reason`, empty unless the model was refused.
+        `reason`, empty unless the model was refused, and `warning`, empty unless the standard error
+        rests on too few effective clusters.
     measure : {"OR", "RR"}
         What `estimate` is.
     design : {"case-control", "areas"}
@@ -49,6 +57,11 @@ class Screen:
     def n_tests(self) -> dict[str, int]:
         """Number of tests done in each model."""
         return {str(model): int(part["p"].notna().sum()) for model, part in self.table.groupby("model")}
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no model at all could be fitted."""
+        return bool(self.table["estimate"].isna().all())
 
     def of(self, exposure: str, model: str = "single") -> pd.Series:
         """Give the row of one exposure.
@@ -92,19 +105,31 @@ class Screen:
     def strongest(self) -> dict[str, Any]:
         """Give the association with the smallest p-value, one exposure at a time, ready for ``epi.record``.
 
+        Ratios that rest on too few effective clusters are left out.
+
         Returns
         -------
         dict
-            Keywords: value, ci_low, ci_high, unit, n, stratum, settings.
-
-        Raises
-        ------
-        ParameterError
-            If no model could be fitted.
+            Keywords of ``epi.record``; the value is ``not estimable``, with the reasons in the
+            settings, when no ratio is left.
         """
-        rows = self.table[(self.table["model"] == "single") & (self.table["reason"] == "")]
+        single = self.table[self.table["model"] == "single"]
+        rows = single[(single["reason"] == "") & (single["warning"] == "")]
         if rows.empty:
-            raise ParameterError("no exposure could be screened", "one fitted model", "see the column reason of .table")
+            return {
+                "value": "not estimable",
+                "unit": "",
+                "n": None,
+                "settings": {
+                    "reasons": {
+                        str(row["exposure"]): str(row["reason"] or row["warning"]) for _, row in single.iterrows()
+                    },
+                    "adjust": list(self.settings["adjust"]),
+                    "model": str(self.settings["model"]),
+                    "label_en": "Clearest association",
+                    "label_fr": "Association la plus nette",
+                },
+            }
         row = rows.sort_values(["p", "exposure"]).iloc[0]
         found = self._estimate("strongest_association", row)
         return {
@@ -131,6 +156,8 @@ class Screen:
             "adjust": list(self.settings["adjust"]),
             "model": str(self.settings["model"]),
         }
+        if row["warning"]:
+            settings["warning"] = str(row["warning"])
         return Estimate(
             name,
             float(row["estimate"]),
@@ -157,12 +184,14 @@ class Screen:
         """
         done = ", ".join(f"{count} ({model})" for model, count in self.n_tests.items())
         what, clusters = str(self.settings["model"]), self.settings["cluster"]
+        few = int((self.table["warning"] != "").sum())
         adjusted = ", ".join(self.settings["adjust"]) or {"fr": "aucun", "en": "nothing"}[lang]
         if lang == "fr":
             errors = f"erreurs robustes par {clusters} (CR2, degrés de liberté df)" if clusters else "erreurs du modèle"
             return (
                 f"{what}, {errors}. Ajustement : {adjusted}. Nombre de tests : {done} ; "
                 "q de Benjamini-Hochberg dans chaque modèle."
+                + (f" {DAGGER} {FEW_CLUSTERS['fr']} ({few} lignes) : ne pas s'y fier." if few else "")
             )
         errors = (
             f"standard errors robust to clusters by {clusters} (CR2, degrees of freedom df)"
@@ -172,6 +201,7 @@ class Screen:
         return (
             f"{what}, {errors}. Adjusted for: {adjusted}. Number of tests: {done}; "
             "Benjamini-Hochberg q within each model."
+            + (f" {DAGGER} {FEW_CLUSTERS['en']} ({few} rows): not to be relied on." if few else "")
         )
 
     def release(self, lang: Lang = "en") -> Release:
@@ -190,16 +220,17 @@ class Screen:
         other = "fr" if lang == "en" else "en"
         table = self.table.drop(columns=[f"label_{other}", f"scale_{other}"])
         table = table.rename(columns={f"label_{lang}": "label", f"scale_{lang}": "scale"})
+        table["warning"] = table["warning"].where(table["warning"] == "", FEW_CLUSTERS[lang])
         if self.design == "case-control":
             counts: tuple[Counted, ...] = (
                 Counted("n_cases", of="n", derived=(*_ESTIMATES, "n_controls")),
                 Counted("n_controls", of="n", derived=(*_ESTIMATES, "n_cases")),
             )
-            not_counts: tuple[str, ...] = ("clusters",)
+            not_counts: tuple[str, ...] = ("clusters", "unit_size")
         else:
             table = table.drop(columns="n_controls")
             counts = (Counted("n_cases", derived=_ESTIMATES),)
-            not_counts = ("n", "clusters")
+            not_counts = ("n", "clusters", "unit_size")
         title = {"en": "Exposure-wide screen", "fr": "Criblage des expositions"}[lang]
         return Release(table, counts, title, self.note(lang), not_counts)
 
@@ -252,6 +283,7 @@ class Screen:
             if not row["reason"]:
                 ratio = format_ratio(row["estimate"], row["ci_low"], row["ci_high"])
                 told = f"{self.measure} {ratio}, q {row['q']:.3g}"
+                told += f" ({row['warning']})" if row["warning"] else ""
             lines.append(f"{row['label_en']} ({row['model']}, {row['scale_en']}): {told}")
         return "\n".join(lines)
 

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from epi.association.preparation import Study, prepare_areas, prepare_persons
-from epi.association.screen import Screen
+from epi.association.screen import FEW_CLUSTERS, LEAST_DF, Screen
 from epi.association.sir import Sir
 from epi.association.terms import (
     Adjustment,
@@ -85,12 +85,13 @@ def screen_exposures(
     -------
     Screen
         One row for each exposure and model. A model that cannot be fitted has its reason in
-        place of numbers.
+        place of numbers, even when none can (``is_empty``); a ratio whose standard error rests on
+        too few effective clusters has a warning.
 
     Raises
     ------
     EstimationError
-        If persons are both cases and controls, or no model at all can be fitted.
+        If persons are both cases and controls, or a group is empty.
     ParameterError
         If a column or an option is unknown.
 
@@ -98,6 +99,9 @@ def screen_exposures(
     -----
     Each model uses the rows complete for it, and says how many. An adjuster that is itself the
     exposure under test leaves the adjustment of that model. Intervals are Wald's on the log scale.
+    With clusters, ``poisson`` and ``quasi-poisson`` are the same: the robust errors take the place
+    of the dispersion. Below 4 degrees of freedom (Satterthwaite), tests are not to be relied on
+    (Tipton, Psychol Methods 2015;20:375), and rows are marked so.
     """
     check_level(level)
     if isinstance(data, Sir):
@@ -118,22 +122,17 @@ def screen_exposures(
     ]
     rows += _joint_rows(study, joint, adjustments, units, law, level)
     table = pd.DataFrame(rows)
-    if table["p"].notna().sum() == 0:
-        raise EstimationError(
-            "no exposure could be screened",
-            "at least one model that can be fitted",
-            faults=[f"{row['exposure']} ({row['model']}): {row['reason']}" for row in rows],
-        )
     table["q"] = table.groupby("model")["p"].transform(lambda p: adjust_p(p.to_numpy()))
     for name in ("n", "n_cases", "n_controls", "clusters"):
         table[name] = table[name].astype("Int64")
     order = [
         "exposure", "model", "label_en", "label_fr", "scale_en", "scale_fr", "unit_size", "n", "n_cases",
         "n_controls", "estimate", "ci_low", "ci_high", "p", "q", "clusters", "df", "adjustment", "reason",
+        "warning",
     ]  # fmt: skip
     settings = {
         "design": study.design,
-        "model": {"binomial": "Logistic regression"}.get(law, f"{law.capitalize()} regression, offset log expected"),
+        "model": _model_words(law, study.cluster),
         "family": law,
         "adjust": [term.describe() for term in adjustments],
         "cluster": study.cluster,
@@ -143,6 +142,14 @@ def screen_exposures(
         "rows": len(study.frame),
     }
     return Screen(table[order], "OR" if law == "binomial" else "RR", study.design, settings)
+
+
+def _model_words(law: str, cluster: str | None) -> str:
+    if law == "binomial":
+        return "Logistic regression"
+    # Robust errors take the place of an estimated dispersion: the coefficients are those of Poisson.
+    shown = "Poisson" if law == "quasi-poisson" and cluster else law.capitalize()
+    return f"{shown} regression, offset log expected"
 
 
 def _joint_rows(
@@ -162,9 +169,12 @@ def _joint_rows(
         lacking = [name for name in named if name not in study.exposures]
         if lacking:
             raise ParameterError(f"joint names {', '.join(lacking)}, not screened", ", ".join(study.exposures))
+    if len(named) < 2:
+        return []
     together = tuple(name for name in named if not units[name].reason)
     if len(together) < 2:
-        return []
+        why = "fewer than two exposures can enter one model"
+        return [_row(study, named, name, "joint", adjustments, units, law, level, why) for name in named]
     terms = _without(adjustments, together)
     fitted = _fit(study, together, terms, units, law)
     return [_row(study, together, name, "joint", terms, units, law, level, fitted) for name in together]
@@ -226,6 +236,7 @@ def _row(
         ),
     }
     hollow = dict.fromkeys(("estimate", "ci_low", "ci_high", "p", "df"), np.nan)
+    row["warning"] = ""
     if unit.reason:
         nothing = {"n": pd.NA, "n_cases": pd.NA, "n_controls": pd.NA, "clusters": pd.NA}
         return {**row, **hollow, **nothing, "reason": unit.reason}
@@ -244,9 +255,9 @@ def _row(
     from scipy import stats
 
     beta, error = fitted.term(name)
-    if not error > 0:
-        return {**row, **hollow, "reason": "its robust standard error is zero"}
     degrees = fitted.degrees_of(name)
+    if not (error > 0 and degrees > 0):
+        return {**row, **hollow, "reason": "its robust standard error is zero"}
     interval = wald_interval(beta, error, log=True, level=level, degrees=degrees)
     return {
         **row,
@@ -256,4 +267,5 @@ def _row(
         "p": float(2 * stats.t.sf(abs(beta / error), degrees)),
         "df": degrees,
         "reason": "",
+        "warning": FEW_CLUSTERS["en"] if degrees < LEAST_DF else "",
     }

@@ -68,7 +68,7 @@ class Sir:
         """
         note = (
             f"Expected by {_reference_words(self.settings, 'en')}. Exact Poisson limits at "
-            f"{self.settings['level']:.0%}. {self.overall['areas']} areas with a ratio."
+            f"{self.settings['level']:.0%}. {self.overall['areas']} areas with a ratio.{self.settings['note']}"
         )
         return Release(
             table=self.table.copy(),
@@ -289,7 +289,7 @@ def estimate_sir(
         "absent": absent,
         "within": within if isinstance(within, str) or within is None else "given communes",
         "min_population": min_population,
-        "eligibility": list(tab.eligibility),
+        **tab.settings(),
     }
     overall = {**_overall(table, level), "unplaced_person_years": tab.unplaced_person_years}
     return Sir(table, overall, tab.losses, settings)

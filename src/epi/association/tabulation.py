@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from epi.association.eligibility import eligible_population
+from epi.association.eligibility import Eligibility, check_period, describe_population, eligible_population
 from epi.errors import EstimationError, ParameterError
 from epi.geography.areas import area_of, belongs_to
 from epi.geography.codes import check_codes
@@ -44,8 +44,10 @@ class Tabulation:
         Length of observation that persons were multiplied by.
     unplaced_person_years : float, optional
         Population of communes that belong to no area, left out.
-    eligibility : tuple of str, optional
+    eligibility : Eligibility, optional
         How the population was brought to those whom the cohort's definition could take in.
+    source : str, optional
+        Where the population comes from, as its metadata say.
     """
 
     cells: pd.DataFrame
@@ -53,7 +55,25 @@ class Tabulation:
     losses: pd.DataFrame
     years: float
     unplaced_person_years: float = 0.0
-    eligibility: tuple[str, ...] = ()
+    eligibility: Eligibility = field(default_factory=Eligibility)
+    source: str = ""
+
+    def settings(self) -> dict[str, Any]:
+        """Say whom the population stands for.
+
+        Returns
+        -------
+        dict
+            ``eligibility``, ``ages``, ``cases_restricted_by``, ``population`` and the ``note`` of them.
+        """
+        said = f" Population: {self.source}." if self.source else ""
+        return {
+            "eligibility": list(self.eligibility.words),
+            "ages": self.eligibility.ages.words(),
+            "cases_restricted_by": list(self.eligibility.cases_only),
+            "population": self.source,
+            "note": said + self.eligibility.note(),
+        }
 
 
 def tabulate(
@@ -73,7 +93,7 @@ def tabulate(
     observed : Cohort or pandas.DataFrame
         A cohort of incident cases (its population is then restricted to those whom its definition
         could take in), a frame of persons (``patient_id``, ``insee_code``, ``sex``,
-        ``age_at_index``) or a frame of counts (the area, the strata and ``observed``, missing
+        ``age_completed`` or ``age_at_index``) or a frame of counts (the area, the strata and ``observed``, missing
         where it was withheld).
     population : pandas.DataFrame
         The area or ``insee_code``, the strata, and ``persons`` or ``person_years``.
@@ -99,7 +119,8 @@ def tabulate(
     Raises
     ------
     EstimationError
-        If a stratum has cases and no population anywhere, or counts and population do not match.
+        If a stratum has cases and no population anywhere, counts and population do not match, or
+        the cohort's period ends after the extraction.
     ParameterError
         If a column is missing or an option unknown.
 
@@ -114,17 +135,19 @@ def tabulate(
     strata = tuple(strata)
     if not isinstance(population, pd.DataFrame):
         raise ParameterError(f"population is a {type(population).__name__}", "a frame", 'ws.reference("population")')
-    words: tuple[str, ...] = ()
+    eligibility, source = Eligibility(), ""
     if isinstance(observed, pd.DataFrame):
         cases_frame, are_persons = observed, "observed" not in observed.columns
     elif hasattr(type(observed), "members"):
         # An enriched cohort carries the cohort it comes from; enriched frames carry none.
         cohort = getattr(observed, "cohort", None) if hasattr(observed, "catalogue") else observed
-        cases_frame, are_persons = observed.members, True
         if cohort is not None:
             cohort.require_population("incident", "an incidence ratio or rate")
+            check_period(cohort)
             years = years if years is not None else _period_years(cohort.period)
-            population, words = eligible_population(cohort, population)
+            source = describe_population(cohort.workspace, population)
+            population, eligibility = eligible_population(cohort, population)
+        cases_frame, are_persons = observed.members, True
     else:
         raise ParameterError(f"observed is a {type(observed).__name__}", "a cohort or a frame of persons or counts")
     losses: list[tuple[str, int]] = []
@@ -151,7 +174,7 @@ def tabulate(
     if cells["person_years"].sum() <= 0:
         raise EstimationError("nobody is at risk", "a population above zero")
     lost = pd.DataFrame(losses, columns=["reason", "persons"])
-    return Tabulation(cells, strata, lost, length, unplaced, words)
+    return Tabulation(cells, strata, lost, length, unplaced, eligibility, source)
 
 
 def _period_years(period: Any) -> float | None:
@@ -279,9 +302,11 @@ def _count_persons(
 ) -> pd.DataFrame:
     frame = members.assign(area=place(members, by, "the cases"))
     if "age_low" in strata and "age_low" not in frame.columns:
-        _need(frame, ["age_at_index"], "the cases")
+        # Completed years where they are known: on a birthday, years of 365.25 days may fall short of it.
+        column = "age_completed" if "age_completed" in frame.columns else "age_at_index"
+        _need(frame, [column], "the cases")
         lows = np.sort(people["age_low"].unique())
-        ages = frame["age_at_index"].astype(float)
+        ages = frame[column].astype(float)
         slot = np.searchsorted(lows, ages, side="right") - 1
         frame["age_low"] = np.where(ages.notna() & (slot >= 0), lows[np.clip(slot, 0, None)], np.nan)
     _need(frame, strata, "the cases")

@@ -31,7 +31,7 @@ _FACTS = (
     "died",
 )  # fmt: skip
 _MEMBERS = (
-    "patient_id", "index_date", "sex", "birth_date", "age_at_index", "residence_commune", "insee_code",
+    "patient_id", "index_date", "sex", "birth_date", "age_at_index", "age_completed", "residence_commune", "insee_code",
     "orpha_code", "diagnosis_date", "diagnosis_date_precision", "diagnosis_status", "origin_date", "entry_date",
     "exit_date", "follow_up_days", "died",
 )  # fmt: skip
@@ -280,10 +280,10 @@ class Cohort(RecordFilters):
         """Members in order of patient_id; for computing, on the user's screen only.
 
         Columns: patient_id, index_date, sex, birth_date, age_at_index (years of 365.25 days),
-        residence_commune (as recorded), insee_code (today's commune), orpha_code and
-        diagnosis_date, diagnosis_date_precision, diagnosis_status (of the first diagnosis that
-        meets the definition), origin_date, entry_date, exit_date, follow_up_days (missing where
-        exit comes before entry) and died (before exit).
+        age_completed (completed years, by the calendar), residence_commune (as recorded), insee_code
+        (today's commune), orpha_code and diagnosis_date, diagnosis_date_precision, diagnosis_status (of
+        the first diagnosis that meets the definition), origin_date, entry_date, exit_date,
+        follow_up_days (missing where exit comes before entry) and died (before exit).
         """
         self._check_not_empty()
         evaluation = self._evaluate()
@@ -377,6 +377,13 @@ def _tidy(frame: pd.DataFrame) -> pd.DataFrame:
     frame["orpha_code"] = frame["orpha_code"].astype("Int64")
     frame["died"] = frame["died"].astype("boolean")
     frame["age_at_index"] = (frame["index_date"] - frame["birth_date"]).dt.days / _YEAR
+    frame["age_completed"] = _completed_years(frame["birth_date"], frame["index_date"])
     days = (frame["exit_date"] - frame["entry_date"]).dt.days
     frame["follow_up_days"] = days.where(days >= 0).astype("Int64")
     return frame[list(_MEMBERS)].sort_values("patient_id", kind="stable").reset_index(drop=True)
+
+
+def _completed_years(birth: pd.Series, day: pd.Series) -> pd.Series:
+    """Count birthdays, as :meth:`Cohort.aged` does: years of 365.25 days miss some of them by a day."""
+    before = (day.dt.month * 100 + day.dt.day) < (birth.dt.month * 100 + birth.dt.day)
+    return (day.dt.year - birth.dt.year - before).astype("Int64")

@@ -102,10 +102,14 @@ class Definition:
 
     @property
     def period(self) -> tuple[dt.date, dt.date] | None:
-        """The period of the event that makes the population, when there is one."""
-        for kinds in ((e.DiagnosedBetween, e.SignsBetween), (e.Included,), (e.Active,)):
+        """The period of the event that makes the population, when there is one.
+
+        Whatever the order of the filters, a period of diagnosis comes before one of first signs: the
+        age of the cases is that at their diagnosis.
+        """
+        for kind in (e.DiagnosedBetween, e.SignsBetween, e.Included, e.Active):
             for item in self.criteria:
-                if isinstance(item, kinds):
+                if isinstance(item, kind):
                     return item.start, item.end
         return None
 

@@ -162,9 +162,14 @@ class RecordFilters(PersonFilters):
         -------
         Cohort
             A new definition.
+
+        Raises
+        ------
+        CohortError
+            If the period ends after the extraction: nothing is recorded there.
         """
         self._once(e.DiagnosedBetween, "first_diagnosed_between()", "give one period")
-        return self._with(e.DiagnosedBetween(*read_period(start, end)))
+        return self._with(e.DiagnosedBetween(*self._observed(start, end, "first_diagnosed_between")))
 
     def first_signs_between(self, start: str | dt.date, end: str | dt.date) -> Self:
         """Keep patients whose first signs lie in a period: birth plus the age at first signs.
@@ -178,9 +183,14 @@ class RecordFilters(PersonFilters):
         -------
         Cohort
             A new definition, of the *incident* population.
+
+        Raises
+        ------
+        CohortError
+            If the period ends after the extraction: nothing is recorded there.
         """
         self._once(e.SignsBetween, "first_signs_between()", "give one period")
-        return self._with(e.SignsBetween(*read_period(start, end)))
+        return self._with(e.SignsBetween(*self._observed(start, end, "first_signs_between")))
 
     def first_included_between(self, start: str | dt.date, end: str | dt.date) -> Self:
         """Keep patients first included in any site in a period: the *new case* population.
@@ -194,9 +204,28 @@ class RecordFilters(PersonFilters):
         -------
         Cohort
             A new definition.
+
+        Raises
+        ------
+        CohortError
+            If the period ends after the extraction: nothing is recorded there.
         """
         self._once(e.Included, "first_included_between()", "give one period")
-        return self._with(e.Included(*read_period(start, end)))
+        return self._with(e.Included(*self._observed(start, end, "first_included_between")))
+
+    def _observed(self, start: str | dt.date, end: str | dt.date, verb: str) -> tuple[dt.date, dt.date]:
+        """Read a period in which new events are looked for: it ends with the data at the latest."""
+        first, last = read_period(start, end)
+        extraction = self.workspace.extraction_date
+        if last > extraction:
+            raise CohortError(
+                f"{verb}() ends on {last}, and the data were extracted on {extraction}",
+                "a period that the data cover",
+                f'{verb}("{first}", "{extraction}") at the latest'
+                if first <= extraction
+                else f"a period that ends on {extraction} or before",
+            )
+        return first, last
 
     def active_between(
         self,

@@ -203,9 +203,11 @@ def build_table_one(
     names = sorted(groups.dropna().unique().tolist())
     if by is not None and len(names) < 2:
         raise ParameterError(f"{label!r} has {len(names)} group(s)", "two groups or more to compare")
+    # Persons of unknown sex are counted and are no group to be unlike.
+    compared = [group for group in names if not (label == "sex" and group == "UNK")]
     rows = []
     for variable in chosen:
-        rows += _describe(_NAMES.get(variable, variable), frame[variable], groups, names)
+        rows += _describe(_NAMES.get(variable, variable), frame[variable], groups, names, compared)
     table = pd.DataFrame(rows, columns=_COLUMNS)
     ungrouped = int(groups.isna().sum())
     return TableOne(
@@ -215,11 +217,7 @@ def build_table_one(
         settings={
             "by": label,
             "without_group": ungrouped,
-            "smd": "the largest between two groups"
-            if len(names) > 2
-            else "first group minus second"
-            if by is not None
-            else "",
+            "smd": _smd_words(names, compared),
         },
     )
 
@@ -302,7 +300,16 @@ def _default_variables(frame: pd.DataFrame, extra: pd.DataFrame | None, label: s
     return [column for column in chosen if column != "index_period" or len(frame[column].dropna().unique()) > 1]
 
 
-def _describe(name: str, values: pd.Series, groups: pd.Series, names: list[str]) -> list[list[Any]]:
+def _smd_words(names: list[str], compared: list[str]) -> str:
+    if len(names) < 2:
+        return ""
+    out = ", UNK left out" if len(compared) < len(names) else ""
+    return ("the largest between two groups" if len(compared) > 2 else "first group minus second") + out
+
+
+def _describe(
+    name: str, values: pd.Series, groups: pd.Series, names: list[str], compared: list[str]
+) -> list[list[Any]]:
     numeric = pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype)
     if not numeric:
         values = values.astype("string").replace({"True": "yes", "False": "no"})
@@ -310,7 +317,9 @@ def _describe(name: str, values: pd.Series, groups: pd.Series, names: list[str])
             raise ParameterError(
                 f"{name!r} has {values.nunique()} levels", f"at most {_MOST_LEVELS}", "group them first"
             )
-    smd = _difference([values[groups == group] for group in names], "continuous" if numeric else None)
+    smd = _difference([values[groups == group] for group in compared], "continuous" if numeric else None)
+    if len(compared) < 2 <= len(names):
+        smd = (np.nan, "one group of known sex")
     levels = [""] if numeric else sorted(values.dropna().unique().tolist())
     rows: list[list[Any]] = []
     for level in levels or [NOT_INFORMED]:

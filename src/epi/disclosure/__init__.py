@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from epi.disclosure.ledger import read_gate
     from epi.disclosure.marks import find_gate_line, payload_digest, verify_cell_output
     from epi.disclosure.policy import Policy, read_policy
-    from epi.disclosure.readings import format_estimate, read_result_rows, read_results, results_table
+    from epi.disclosure.readings import filter_rows, format_estimate, read_result_rows, read_results, results_table
     from epi.disclosure.recording import record, record_estimates
     from epi.disclosure.suppression import Suppressed, audit, suppress
 
@@ -36,6 +36,7 @@ _HOMES = {
     "payload_digest": "marks",
     "read_gate": "ledger",
     "read_policy": "policy",
+    "filter_rows": "readings",
     "read_result_rows": "readings",
     "read_results": "readings",
     "record": "recording",
@@ -54,6 +55,7 @@ __all__ = [
     "audit",
     "check_outputs",
     "check_release",
+    "filter_rows",
     "find_gate_line",
     "format_estimate",
     "output",

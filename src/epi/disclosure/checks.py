@@ -22,6 +22,8 @@ from epi.files import digest_file
 _RUN_FILES = frozenset(
     {GATE_FILE, RESULTS_FILE, "results.json", "results.csv", "manifest.json", "protocol.yml", "attrition.csv"}
 )
+# Beside a definition in words, alone in its file: steps of an attrition, settings of results.
+_PERIODS = frozenset({"label", "settings"})
 _WHOLE = re.compile(r"\d+(\.0+)?")
 
 
@@ -93,7 +95,9 @@ def _check_csv(file: Path, name: str, policy: Policy) -> list[Finding]:
         where = f"{name}, column '{column}'" if not _gives_itself_away(column, policy) else f"{name}, a heading"
         if is_identifier_name(column.strip(), policy):
             findings.append(Finding("identifier_column", "refused", where, "an identifier or an exact date"))
-        for rule, many in count_identifiers(pd.Series([column, *cells], dtype=object), policy).items():
+        periods = len(head) == 1 or column.strip() in _PERIODS
+        met = count_identifiers(pd.Series([column, *cells], dtype=object), policy, periods=periods)
+        for rule, many in met.items():
             findings.append(Finding("identifier_value", "refused", where, f"{many} cell(s) shaped like: {rule}"))
         if has_word(column.strip(), policy.count_columns):
             small = sum(bool(_WHOLE.fullmatch(cell)) and policy.is_small(float(cell)) for cell in cells)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import numbers
+import re
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +14,10 @@ from pandas.api import types
 
 from epi.disclosure.policy import Policy
 from epi.results import Release
+
+_NUMBER = re.compile(
+    r"(?:n\s*=\s*)?[<>≤≥~≈+-]?\s*\d[\d\s,.'\u00a0\u202f]*(?:e[+-]?\d+)?\s*%?(?P<unit>[^\W\d_]*)", re.IGNORECASE
+)
 
 
 def has_word(column: str, words: Iterable[str]) -> bool:
@@ -101,6 +108,62 @@ def is_dated(values: pd.Series) -> bool:
     if types.is_object_dtype(values):
         return any(isinstance(value, dt.date | np.datetime64) for value in values)
     return False
+
+
+def is_plain(value: Any) -> bool:
+    """Say whether a cell is a single value: a number, a text, a date, an interval, nothing.
+
+    Parameters
+    ----------
+    value : object
+        A cell.
+
+    Returns
+    -------
+    bool
+        False for lists, mappings, arrays, bytes and other objects.
+
+    Examples
+    --------
+    >>> [is_plain(value) for value in (3, "a", None, pd.NA, [3], b"3")]
+    [True, True, True, True, False, False]
+    """
+    kinds = (str, bool, numbers.Number, np.generic, dt.date, dt.time, dt.timedelta, pd.Period, pd.Interval)
+    if isinstance(value, np.bytes_ | np.void):
+        return False
+    return isinstance(value, kinds) or value is None or value is pd.NA or value is pd.NaT
+
+
+def reads_as_number(value: Any, units: Iterable[str] = ()) -> bool:
+    """Say whether a reader takes a cell for a number, whatever its type.
+
+    Parameters
+    ----------
+    value : object
+        A cell.
+    units : iterable of str, optional
+        Words that may follow the number.
+
+    Returns
+    -------
+    bool
+        True for numbers, durations and texts of digits; False for nothing, yes and no.
+
+    Examples
+    --------
+    >>> [reads_as_number(value) for value in (3, "3", "<5", "n=3", "2015-03", "ORPHA:803", True)]
+    [True, True, True, True, False, False, False]
+    >>> reads_as_number("3 cases", ["cases"])
+    True
+    """
+    if isinstance(value, bool | np.bool_) or value is pd.NA or value is pd.NaT:
+        return False
+    if isinstance(value, numbers.Number | dt.timedelta | np.timedelta64):
+        return value == value
+    if not isinstance(value, str):
+        return False
+    match = _NUMBER.fullmatch(value.strip(" \t\n()[]{}*;:"))
+    return match is not None and (not match["unit"] or match["unit"].lower() in units)
 
 
 def count_columns(release: Release) -> list[str]:

@@ -181,12 +181,28 @@ def read_granted() -> Protocol | None:
     return read_protocol(place) if place else None
 
 
+def declared_levels(protocol: Protocol | None) -> dict[str, str]:
+    """Give the level that a protocol declares for each output.
+
+    Parameters
+    ----------
+    protocol : Protocol or None
+        The study's protocol.
+
+    Returns
+    -------
+    dict
+        Output name to level; empty without a protocol.
+    """
+    return {} if protocol is None else {declared.name: declared.level for declared in protocol.outputs}
+
+
 def _check_level(name: str, level: str | None, protocol: Protocol | None) -> str:
     if level is not None and level not in LEVELS:
         raise ParameterError(f"level {level!r} is unknown", f"one of {', '.join(LEVELS)}", "level='public'")
     if protocol is None:
         return level or "public"
-    declared = {output_.name: output_.level for output_ in protocol.outputs}
+    declared = declared_levels(protocol)
     if name not in declared:
         raise DisclosureError(
             f"output '{name}' is not declared in the protocol",
@@ -207,7 +223,7 @@ def _retitle(release: Release, title: str | None) -> Release:
 
 
 def _draw(chart: Chart, name: str, decision: Decision, remark: str) -> tuple[dict[str, bytes], str]:
-    if find_identifiers(chart.alt, decision.policy):
+    if find_identifiers(chart.alt, decision.policy, periods=True):
         raise DisclosureError(f"output '{name}': the picture's alt text holds what is shaped like an identifier")
     try:
         figure = chart.figure(decision.table.copy())

@@ -10,7 +10,8 @@ import pandas as pd
 
 from epi.disclosure.columns import count_columns
 from epi.disclosure.findings import Finding, refusals
-from epi.disclosure.identifiers import check_identifiers
+from epi.disclosure.identifiers import check_headings, check_identifiers
+from epi.disclosure.individuals import check_individuals
 from epi.disclosure.leaks import check_declared, check_leaks, check_shape
 from epi.disclosure.policy import Policy
 from epi.disclosure.suppression import audit, suppress, unexplained_columns
@@ -141,10 +142,14 @@ def check_release(release: Release, policy: Policy) -> Decision:
     "n: whole numbers, not declared: add Counted('n') to counts if they count persons, or 'n' to not_counts"
     """
     empty = pd.DataFrame()
-    findings = check_shape(release)
+    findings = check_headings(release, policy) or check_shape(release)
     if findings:
         return Decision(release, empty, tuple(findings), policy)
-    findings = [*check_identifiers(release, policy), *check_declared(release, policy)]
+    findings = [
+        *check_identifiers(release, policy),
+        *check_individuals(release, policy),
+        *check_declared(release, policy),
+    ]
     if refusals(findings):
         return Decision(release, empty, tuple(findings), policy)
     try:

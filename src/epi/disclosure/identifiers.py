@@ -1,6 +1,10 @@
-"""What must never be printed, whatever the count: identifiers, exact dates, rows of persons."""
+"""What must never be printed, whatever the count: identifiers, exact dates."""
 
 from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pandas as pd
 from pandas.api import types
@@ -10,9 +14,11 @@ from epi.disclosure.findings import Finding
 from epi.disclosure.policy import Policy
 from epi.results import Release
 
+_DECIMAL = re.compile(r"(?<![\w.])\d{1,9}\.\d+(?:[eE][-+]?\d+)?(?![\w.])")
 
-def check_identifiers(release: Release, policy: Policy) -> list[Finding]:
-    """Look for identifiers and rows of persons in a table.
+
+def check_headings(release: Release, policy: Policy) -> list[Finding]:
+    """Look for identifiers among the names of columns, before any is named in a message.
 
     Parameters
     ----------
@@ -24,20 +30,40 @@ def check_identifiers(release: Release, policy: Policy) -> list[Finding]:
     Returns
     -------
     list of Finding
-        Refusals, and a warning when rows are sites.
+        Refusals, which do not name the heading.
+    """
+    names = [str(column) for column in getattr(release.table, "columns", ())]
+    names += [*map(str, release.labels), *map(str, release.not_counts)]
+    rules = {rule: None for name in names for rule in find_identifiers(name, policy)}
+    if not rules:
+        return []
+    return [Finding("identifier_text", "refused", "headings", f"one is shaped like: {', '.join(rules)}")]
+
+
+def check_identifiers(release: Release, policy: Policy) -> list[Finding]:
+    """Look for identifiers and exact dates in a table.
+
+    Parameters
+    ----------
+    release : Release
+        What would be published.
+    policy : Policy
+        The rules.
+
+    Returns
+    -------
+    list of Finding
+        Refusals.
     """
     table = release.table
+    # A definition and the steps of an attrition say the limits of a period; a cell beside others,
+    # the date of a person.
+    steps = any(counted.nested for counted in release.counts)
+    in_words = steps or (not release.counts and table.shape[1] == 1)
     findings: list[Finding] = []
     for column in map(str, table.columns):
-        findings += _check_column(column, table[column], policy)
+        findings += _check_column(column, table[column], policy, in_words)
     findings += _check_texts(release, policy)
-    findings += _check_rows(release, policy)
-    findings += _check_areas(release, policy)
-    sites = [column for column in map(str, table.columns) if column.lower() in policy.site_columns]
-    if sites and release.counts:
-        findings.append(
-            Finding("site", "warning", sites[0], "rows are sites: the sites' agreement to publish is needed")
-        )
     return findings
 
 
@@ -66,8 +92,8 @@ def is_identifier_name(column: str, policy: Policy) -> bool:
     return name in policy.identifier_columns or name.endswith(policy.identifier_endings)
 
 
-def count_identifiers(values: pd.Series, policy: Policy) -> dict[str, int]:
-    """Count the cells of a column that are shaped like an identifier, by rule.
+def count_identifiers(values: pd.Series, policy: Policy, *, periods: bool = False) -> dict[str, int]:
+    """Count the cells of a column that hold what is shaped like an identifier, by rule.
 
     Parameters
     ----------
@@ -75,6 +101,8 @@ def count_identifiers(values: pd.Series, policy: Policy) -> dict[str, int]:
         A column.
     policy : Policy
         The rules.
+    periods : bool, optional
+        True where a sentence may hold the limits of a period; a cell that is a date never may.
 
     Returns
     -------
@@ -84,16 +112,23 @@ def count_identifiers(values: pd.Series, policy: Policy) -> dict[str, int]:
     if types.is_bool_dtype(values) or types.is_float_dtype(values) or types.is_complex_dtype(values):
         return {}
     found: dict[str, int] = {}
-    for value in values.dropna():
-        text = str(value).strip().replace(" ", "")
-        for rule, pattern in policy.value_patterns.items():
-            if pattern.fullmatch(text if rule != "exact date" else str(value).strip()):
-                found[rule] = found.get(rule, 0) + 1
-                break
+    for value in values.dropna().astype(object):
+        if isinstance(value, bool | float):
+            continue
+        text = str(value).strip()
+        close = text.replace(" ", "")
+        whole = (rule for rule, shape in policy.value_patterns.items() if shape.fullmatch(_spaced(rule, text, close)))
+        rules = [*whole, *find_identifiers(text, policy, periods=periods)]
+        if rules:
+            found[rules[0]] = found.get(rules[0], 0) + 1
     return found
 
 
-def _check_column(column: str, values: pd.Series, policy: Policy) -> list[Finding]:
+def _spaced(rule: str, text: str, close: str) -> str:
+    return text if rule == "exact date" else close
+
+
+def _check_column(column: str, values: pd.Series, policy: Policy, in_words: bool) -> list[Finding]:
     if is_identifier_name(column, policy):
         return [
             Finding(
@@ -118,19 +153,21 @@ def _check_column(column: str, values: pd.Series, policy: Policy) -> list[Findin
         ]
     return [
         Finding("identifier_value", "refused", column, f"{cells} cell(s) are shaped like: {rule}")
-        for rule, cells in count_identifiers(values, policy).items()
+        for rule, cells in count_identifiers(values, policy, periods=in_words).items()
     ]
 
 
-def find_identifiers(text: str, policy: Policy) -> list[str]:
-    """Name the kinds of identifier that stand in a text.
+def find_identifiers(text: str, policy: Policy, *, periods: bool = False) -> list[str]:
+    """Name the kinds of identifier that stand in a text, whole or among other words.
 
     Parameters
     ----------
     text : str
-        A title, a note, a label.
+        A cell, a heading, a title, a note, a label.
     policy : Policy
         The rules.
+    periods : bool, optional
+        True where the text may say the limits of a period.
 
     Returns
     -------
@@ -142,8 +179,39 @@ def find_identifiers(text: str, policy: Policy) -> list[str]:
     >>> from epi.disclosure.policy import read_policy
     >>> find_identifiers("cases of 2015, ORPHA:803", read_policy())
     []
+    >>> find_identifiers("diagnosed 2015-03-02", read_policy())
+    ['exact date']
+    >>> find_identifiers("diagnosed from 2015-01-01", read_policy(), periods=True)
+    []
     """
-    return [rule for rule, pattern in policy.text_patterns.items() if pattern.search(text)]
+    # The decimals of a number written in full look like a long number.
+    words = _DECIMAL.sub(" ", text)
+    left_out = policy.period_values if periods else ()
+    return [rule for rule, shape in policy.text_patterns.items() if rule not in left_out and shape.search(words)]
+
+
+def walk_texts(value: Any) -> Iterator[tuple[bool, str]]:
+    """Give each text of a nested value, keys included.
+
+    Parameters
+    ----------
+    value : object
+        A value, a list, a mapping.
+
+    Yields
+    ------
+    tuple of bool and str
+        Whether it is a key, and the text; numbers with decimals are left out.
+    """
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield True, str(key)
+            yield from walk_texts(item)
+    elif isinstance(value, list | tuple | set | frozenset):
+        for item in value:
+            yield from walk_texts(item)
+    elif value is not None and not isinstance(value, bool | float):
+        yield False, str(value)
 
 
 def _check_texts(release: Release, policy: Policy) -> list[Finding]:
@@ -151,60 +219,5 @@ def _check_texts(release: Release, policy: Policy) -> list[Finding]:
     return [
         Finding("identifier_text", "refused", where, f"the text holds what is shaped like: {', '.join(rules)}")
         for where, text in texts.items()
-        if (rules := find_identifiers(text, policy))
-    ]
-
-
-def _check_rows(release: Release, policy: Policy) -> list[Finding]:
-    table = release.table
-    if len(table) > policy.max_rows:
-        return [
-            Finding(
-                "too_many_rows",
-                "refused",
-                "table",
-                f"{len(table)} rows, at most {policy.max_rows} may be printed: aggregate it",
-            )
-        ]
-    near = [column for column in map(str, table.columns) if column.lower() in policy.quasi_identifiers]
-    if not release.counts and len(near) >= policy.person_level_columns:
-        return [
-            Finding(
-                "person_level",
-                "refused",
-                ", ".join(near),
-                "together, and without any count, these columns make rows look like persons: "
-                "count persons by group and declare the count",
-            )
-        ]
-    return []
-
-
-def _check_areas(release: Release, policy: Policy) -> list[Finding]:
-    table = release.table
-    areas = [column for column in map(str, table.columns) if column.lower() in policy.small_area_columns]
-    if not areas or not release.counts:
-        return []
-    patients = {counted.column for counted in release.counts}
-    known = [name for name in policy.population_columns if name in table and name not in patients]
-    if not known:
-        return [
-            Finding(
-                "small_area",
-                "refused",
-                areas[0],
-                "rows are communes and no column gives their population: publish by bassin de vie, or add "
-                f"'population' (not a count of patients) with {policy.small_area_min_population} or more each",
-            )
-        ]
-    small = int((pd.to_numeric(table[known[0]]).fillna(0) < policy.small_area_min_population).sum())
-    if not small:
-        return []
-    return [
-        Finding(
-            "small_area",
-            "refused",
-            areas[0],
-            f"{small} row(s) are areas under {policy.small_area_min_population} inhabitants: group them",
-        )
+        if (rules := find_identifiers(text, policy, periods=where != "labels"))
     ]

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 
 import numpy as np
 import pandas as pd
+from pandas.api import types
 
 from epi.disclosure.columns import (
     count_columns,
     derived_columns,
     has_word,
+    is_plain,
     is_statistic,
     is_text,
     is_whole,
     quantile_level,
+    reads_as_number,
 )
 from epi.disclosure.findings import Finding
 from epi.disclosure.nesting import difference_columns, nested_sequences
@@ -51,6 +55,14 @@ def check_shape(release: Release) -> list[Finding]:
     index = table.index
     if index.nlevels > 1 or index.name is not None or not (is_whole(index.to_series()) or len(index) == 0):
         return [_no("index", "table", "its index would be lost: call reset_index() and declare its columns")]
+    odd = [
+        _no("not_plain", column, f"{many} cell(s) are no plain value: write a number or a text in each")
+        for column in table.columns
+        if types.is_object_dtype(getattr(table[column].dtype, "categories", table[column]))
+        and (many := sum(not is_plain(value) for value in table[column].astype(object)))
+    ]
+    if odd:
+        return odd
     named = [
         *count_columns(release),
         *release.not_counts,
@@ -108,15 +120,21 @@ def check_declared(release: Release, policy: Policy) -> list[Finding]:
             )
         if column in known:
             continue
-        if is_whole(values) and (values.dtype.kind in "iu" or not is_statistic(column, policy)):
-            if values.dtype.kind == "f" and not (values.dropna() >= 1).any():
-                continue
+        if _may_count(column, values, policy):
             findings.append(
                 _no(
                     "undeclared",
                     column,
                     f"whole numbers, not declared: add Counted('{column}') to counts if they count persons, "
                     f"or '{column}' to not_counts",
+                )
+            )
+        elif is_text(values) and _reads_as_numbers(column, values, policy):
+            findings.append(
+                _no(
+                    "undeclared",
+                    column,
+                    f"cells that read as numbers: give numbers and declare them, or '{column}' in not_counts",
                 )
             )
         elif is_text(values) and _looks_counted(values):
@@ -196,10 +214,35 @@ def _as_numbers(values: pd.Series) -> np.ndarray | None:
         return None
     if not is_text(values):
         return values.to_numpy(float, na_value=np.nan)
-    present = values.dropna().astype(str)
-    if present.empty or not present.map(lambda text: bool(_NUMBER.fullmatch(text))).all():
-        return None
-    return values.map(lambda text: float(re.sub(r"\D", "", str(text))) if pd.notna(text) else np.nan).to_numpy(float)
+    texts = values.astype(object).map(lambda cell: str(cell) if pd.notna(cell) else "")
+    read = texts.map(lambda text: float(re.sub(r"\D", "", text)) if _NUMBER.fullmatch(text) else np.nan)
+    return read.to_numpy(float) if read.notna().any() else None
+
+
+def _may_count(column: str, values: pd.Series, policy: Policy) -> bool:
+    """Say whether numbers may count persons: all whole, or small whole ones among others."""
+    if is_text(values) and not is_whole(values):
+        return False
+    if values.dtype.kind in "iuc":
+        return True
+    if not types.is_numeric_dtype(values) or types.is_bool_dtype(values):
+        return is_whole(values)
+    present = values.dropna().to_numpy(float)
+    if not (present >= 1).any():
+        return False
+    if is_whole(values):
+        return not (has_word(column, policy.probabilities) and present.max() <= 1)
+    # A stacked table holds counts and rates in one column.
+    whole = present[present == np.round(present)]
+    return not is_statistic(column, policy) and any(map(policy.is_small, whole))
+
+
+def _reads_as_numbers(column: str, values: pd.Series, policy: Policy) -> bool:
+    """Say whether a cell of texts or objects reads as a number, codes of rows left out."""
+    codes = has_word(column, (*policy.code_columns, *policy.territory_columns))
+    if codes and not has_word(column, policy.count_columns):
+        return any(isinstance(value, dt.timedelta | np.timedelta64) for value in values.dropna().astype(object))
+    return any(reads_as_number(value, policy.person_units) for value in values.astype(object))
 
 
 def _looks_counted(values: pd.Series) -> bool:

@@ -51,7 +51,7 @@ def check_picture(figure: Figure, decision: Decision, name: str) -> None:
         if points > rows and not _is_tick(artist):
             faults.append(f"{points} points are drawn together from a table of {rows} row(s)")
     texts = [text.get_text() for text in figure.findobj(Text) if isinstance(text, Text)]
-    kinds = sorted({kind for text in texts for kind in find_identifiers(text, decision.policy)})
+    kinds = sorted({kind for text in texts for kind in find_identifiers(text, decision.policy, periods=True)})
     if kinds:
         faults.append(f"a text of the picture is shaped like: {', '.join(kinds)}")
     if faults:

@@ -52,15 +52,21 @@ class Policy(BaseModel):
     identifier_columns, identifier_endings : tuple of str
         Names, and endings of names, of columns that are never printed.
     identifier_values : dict
-        Shapes of identifiers, as regular expressions for whole cells.
-    identifier_texts : tuple of str
-        Those that titles, notes and labels are searched for.
+        Shapes of identifiers, as regular expressions.
+    period_values : tuple of str
+        Those that titles, notes, settings and lines of a definition may hold.
     quasi_identifiers : tuple of str
         Columns that together make a row look like a person.
     person_level_columns : int
         How many of them are refused together.
     max_rows : int
         The longest table printed.
+    few_rows : int
+        Rows up to which a table without counts may hold undeclared figures, and codes that come once.
+    code_columns, territory_columns : tuple of str
+        Words of column names that hold codes of rows, and codes of territories.
+    commune_code : str
+        Shape of the code of a commune, as a regular expression.
     small_area_columns, population_columns : tuple of str
         Columns of communes, and of their inhabitants.
     small_area_min_population : int
@@ -69,8 +75,12 @@ class Policy(BaseModel):
         Columns of sites, whose agreement is needed.
     statistics, count_columns : tuple of str
         Words of column names that hold a statistic, and a count of persons.
+    probabilities : tuple of str
+        Words of column names whose values lie between 0 and 1.
     person_units : tuple of str
-        Units of recorded values that count persons.
+        Words of units of recorded values that count persons.
+    rate_units, ratio_units, measure_units : tuple of str
+        Words of units of rates, first words of units of ratios, words of units of anything else.
     share_units : dict
         Units of recorded shares, and what a whole is in each.
     page_rows : int
@@ -96,30 +106,39 @@ class Policy(BaseModel):
     identifier_columns: tuple[str, ...]
     identifier_endings: tuple[str, ...]
     identifier_values: dict[str, str]
-    identifier_texts: tuple[str, ...]
+    period_values: tuple[str, ...]
     quasi_identifiers: tuple[str, ...]
     person_level_columns: int = Field(ge=2)
     max_rows: int = Field(ge=1)
+    few_rows: int = Field(ge=1)
+    code_columns: tuple[str, ...]
+    territory_columns: tuple[str, ...]
+    commune_code: str
     small_area_columns: tuple[str, ...]
     population_columns: tuple[str, ...]
     small_area_min_population: int = Field(ge=0)
     site_columns: tuple[str, ...]
     statistics: tuple[str, ...]
     count_columns: tuple[str, ...]
+    probabilities: tuple[str, ...]
     person_units: tuple[str, ...]
+    rate_units: tuple[str, ...]
+    ratio_units: tuple[str, ...]
+    measure_units: tuple[str, ...]
     share_units: dict[str, float]
     page_rows: int = Field(ge=5)
 
     @model_validator(mode="after")
     def _coherent(self) -> Policy:
-        for name, pattern in self.identifier_values.items():
+        patterns = {f"identifier_values.{name}": shape for name, shape in self.identifier_values.items()}
+        for name, pattern in {**patterns, "commune_code": self.commune_code}.items():
             try:
                 re.compile(pattern)
             except re.error as error:
-                raise ValueError(f"identifier_values.{name} is not a regular expression") from error
-        unknown = sorted(set(self.identifier_texts) - set(self.identifier_values))
+                raise ValueError(f"{name} is not a regular expression") from error
+        unknown = sorted(set(self.period_values) - set(self.identifier_values))
         if unknown:
-            raise ValueError(f"identifier_texts names no rule of identifier_values: {', '.join(unknown)}")
+            raise ValueError(f"period_values names no rule of identifier_values: {', '.join(unknown)}")
         wrong = sorted(name for name, level in self.quantiles.items() if not 0 < level < 1)
         if wrong:
             raise ValueError(f"quantiles outside 0 to 1: {', '.join(wrong)}")
@@ -148,8 +167,8 @@ class Policy(BaseModel):
             Rule name to compiled pattern, bounded by anything but a letter or digit.
         """
         return {
-            name: re.compile(rf"(?<![0-9A-Za-z])(?:{self.identifier_values[name]})(?![0-9A-Za-z])")
-            for name in self.identifier_texts
+            name: re.compile(rf"(?<![0-9A-Za-z])(?:{pattern})(?![0-9A-Za-z])")
+            for name, pattern in self.identifier_values.items()
         }
 
     def is_small(self, count: float) -> bool:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from epi.disclosure.ledger import RESULTS_FILE, read_lines
 from epi.disclosure.pages import format_number
-from epi.errors import DataError
-from epi.results import Estimate
+from epi.errors import DataError, ParameterError
+from epi.results import LEVELS, Estimate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,22 +41,26 @@ def read_results(folder: str | os.PathLike[str]) -> list[Estimate]:
     return [Estimate(**{key: row[key] for key in FIELDS}) for row in read_result_rows(folder)]
 
 
-def read_result_rows(folder: str | os.PathLike[str]) -> list[dict[str, Any]]:
+def read_result_rows(folder: str | os.PathLike[str], *, level: str | None = None) -> list[dict[str, Any]]:
     """Read the results of a run as plain rows, ready for ``results.json``.
 
     Parameters
     ----------
     folder : path-like
         A run folder.
+    level : {"public", "restricted", "internal"}, optional
+        The most private level that readers may see; all rows by default.
 
     Returns
     -------
     list of dict
-        Name, estimate, ci_low, ci_high, unit, n, stratum, settings, suppressed, reason; sorted
-        by name and stratum.
+        Name, estimate, ci_low, ci_high, unit, n, stratum, settings, suppressed, reason, level;
+        sorted by name and stratum.
 
     Raises
     ------
+    ParameterError
+        If the level is unknown.
     DataError
         If a row is broken, or a name comes twice with the same stratum.
     """
@@ -81,7 +85,38 @@ def read_result_rows(folder: str | os.PathLike[str]) -> list[dict[str, Any]]:
                 "run the study again",
             )
         seen.add(key)
-    return sorted(rows, key=_key)
+    return sorted(rows if level is None else filter_rows(rows, level), key=_key)
+
+
+def filter_rows(rows: Iterable[Mapping[str, Any]], level: str) -> list[dict[str, Any]]:
+    """Keep the results that readers of a level may see.
+
+    Parameters
+    ----------
+    rows : iterable of mapping
+        Rows of ``results.json``; one without a level is public.
+    level : {"public", "restricted", "internal"}
+        The most private level that they may see.
+
+    Returns
+    -------
+    list of dict
+        The rows at this level or a more public one.
+
+    Raises
+    ------
+    ParameterError
+        If the level is unknown.
+
+    Examples
+    --------
+    >>> filter_rows([{"name": "sir", "level": "internal"}, {"name": "rate"}], "public")
+    [{'name': 'rate'}]
+    """
+    if level not in LEVELS:
+        raise ParameterError(f"level {level!r} is unknown", f"one of {', '.join(LEVELS)}", "level='public'")
+    widest = LEVELS[: LEVELS.index(level) + 1]
+    return [dict(row) for row in rows if row.get("level", "public") in widest]
 
 
 def _key(row: Mapping[str, Any]) -> str:

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from epi.disclosure.door import check_name, read_granted
-from epi.disclosure.identifiers import find_identifiers, is_identifier_name
+from epi.disclosure.door import check_name, declared_levels, read_granted
+from epi.disclosure.identifiers import count_identifiers, find_identifiers, is_identifier_name, walk_texts
 from epi.disclosure.ledger import GATE_FILE, RESULTS_FILE, append_line, read_lines, run_folder
 from epi.disclosure.marks import make_mark, show
 from epi.disclosure.pages import result_html
 from epi.disclosure.policy import Policy, read_policy
 from epi.disclosure.readings import FIELDS, format_estimate, label_estimate
+from epi.disclosure.tallies import explain_hiding
 from epi.errors import DisclosureError, ParameterError
 from epi.results import Estimate
+
+_SHORT_DIGEST = re.compile(r"(?<![0-9A-Za-z])(?=\d*[a-f])[0-9a-f]{7,12}(?![0-9A-Za-z])")
 
 
 @dataclass(frozen=True, repr=False)
@@ -72,12 +77,13 @@ def record(
     name : str
         What is estimated, the same from run to run.
     value : int or float or str or bool
-        The value. A whole number without unit counts persons.
+        The value. A whole number, written in digits or not, counts persons unless its unit says
+        otherwise.
     ci_low, ci_high : float, optional
         Limits of its interval.
     unit : str, optional
-        Its unit. ``persons``, ``patients``, ``cases``... say that the value counts persons; ``%``
-        with `n` says how many.
+        Its unit. ``persons``, ``new cases``... say that the value counts persons; ``per 100,000``,
+        ``SIR``, ``years``... that it does not; ``%`` with `n` says how many.
     n : int, optional
         Number of persons the value rests on.
     stratum : mapping, optional
@@ -100,8 +106,9 @@ def record(
     Notes
     -----
     A value is hidden, with its interval and `n`, when it counts, or rests on, 1 to
-    ``min_count - 1`` persons, or when it leaves such a number between a total and the strata
-    recorded under the same name. An endless limit of an interval is kept as missing, and said.
+    ``min_count - 1`` persons, or when it, or its `n`, leaves such a number between a total and the
+    strata recorded under the same name. A result has the level that the protocol declares for its
+    name, public without. An endless limit of an interval is kept as missing, and said.
 
     Examples
     --------
@@ -117,12 +124,14 @@ def record(
     _refuse_identifiers(estimate, policy)
     folder = run_folder()
     earlier = read_lines(folder / RESULTS_FILE) if folder else []
-    reason = _hide_reason(estimate, earlier, policy)
+    reason = explain_hiding(estimate, earlier, policy)
     suppressed = bool(reason)
     if suppressed:
         estimate = Estimate(name, None, None, None, unit, None, estimate.stratum, estimate.settings)
     reason = reason or "; ".join(notes)
-    row = {**{key: getattr(estimate, key) for key in FIELDS}, "suppressed": suppressed, "reason": reason}
+    level = declared_levels(protocol).get(name, "public")
+    row: dict[str, Any] = {key: getattr(estimate, key) for key in FIELDS}
+    row |= {"suppressed": suppressed, "reason": reason, "level": level}
     shown = policy.mark if suppressed else format_estimate(estimate)
     remark = "; ".join(part for part in (reason, "" if folder else "not written, no run is in progress") if part)
     data = {"text/html": result_html(shown, label_estimate(estimate), remark=remark)}
@@ -231,93 +240,33 @@ def _is_plain(value: Any) -> bool:
 
 
 def _refuse_identifiers(estimate: Estimate, policy: Policy) -> None:
-    faults = [
-        f"stratum: '{column}' is an identifier, or an exact date of a person"
-        for column in estimate.stratum
-        if is_identifier_name(column, policy)
-    ]
-    texts = {"value": estimate.estimate, "unit": estimate.unit}
-    texts |= {f"stratum {column}": item for column, item in estimate.stratum.items()}
-    texts |= {f"settings {column}": item for column, item in estimate.settings.items()}
-    for where, text in texts.items():
-        whole = isinstance(text, str) and not where.startswith("settings")
-        shapes = [rule for rule, shape in policy.value_patterns.items() if whole and shape.fullmatch(str(text))]
-        shapes = shapes or find_identifiers(str(text), policy)
-        if shapes and not isinstance(text, float):
-            faults.append(f"{where} is shaped like: {', '.join(shapes)}")
+    parts = {
+        "name": (estimate.name, False),
+        "value": (estimate.estimate, False),
+        "unit": (estimate.unit, False),
+        "stratum": (estimate.stratum, False),
+        "settings": (estimate.settings, True),
+    }
+    faults: dict[str, None] = {}
+    for where, (value, settings) in parts.items():
+        for is_key, text in walk_texts(value):
+            place = f"a key of {where}" if is_key else where
+            # A setting may name a run or a definition by its short digest.
+            words = _SHORT_DIGEST.sub(" ", text) if settings else text
+            shapes = find_identifiers(words, policy, periods=settings)
+            if not is_key and not settings:
+                shapes = shapes or list(count_identifiers(pd.Series([text], dtype=object), policy))
+            if shapes:
+                faults[f"{place} is shaped like: {', '.join(shapes)}"] = None
+            elif is_key and (
+                is_identifier_name(text, policy) if not settings else text.lower() in policy.identifier_columns
+            ):
+                faults[f"{where}: '{text}' is an identifier, or an exact date of a person"] = None
     if faults:
+        name = "" if find_identifiers(estimate.name, policy) else f" '{estimate.name}'"
         raise DisclosureError(
-            f"result '{estimate.name}' cannot leave as it is", "no identifier", "leave it out", faults=faults
+            f"result{name} cannot leave as it is", "no identifier", "leave it out", faults=list(faults)
         )
-
-
-def persons_counted(estimate: Estimate, policy: Policy) -> int | None:
-    """Say how many persons a value counts.
-
-    Parameters
-    ----------
-    estimate : Estimate
-        A result.
-    policy : Policy
-        The rules.
-
-    Returns
-    -------
-    int or None
-        The number of persons; None when the value counts none.
-
-    Examples
-    --------
-    >>> persons_counted(Estimate("share", 22.5, unit="%", n=26767), read_policy())
-    6023
-    """
-    value, unit = estimate.estimate, estimate.unit.strip().lower()
-    if isinstance(value, bool | str) or value is None:
-        return None
-    if unit in policy.share_units:
-        return None if estimate.n is None else round(value * estimate.n / policy.share_units[unit])
-    whole = isinstance(value, int) or float(value).is_integer()
-    if whole and (unit in policy.person_units or (not unit and isinstance(value, int))):
-        return int(value)
-    return None
-
-
-def _hide_reason(estimate: Estimate, earlier: list[dict[str, Any]], policy: Policy) -> str:
-    few = f"fewer than {policy.min_count} persons"
-    count = persons_counted(estimate, policy)
-    if estimate.n is not None and policy.is_small(estimate.n):
-        return f"rests on {few}"
-    if count is None:
-        return ""
-    if policy.is_small(count):
-        return few
-    share = estimate.unit.strip().lower() in policy.share_units
-    if estimate.n is not None and share and policy.is_small(estimate.n - count):
-        return f"all but {few}"
-    same = [
-        row
-        for row in earlier
-        if row["name"] == estimate.name
-        and row["unit"] == estimate.unit
-        and row["stratum"] != estimate.stratum
-        and not row["suppressed"]
-    ]
-    if share or not same:
-        return ""
-    columns = sorted(estimate.stratum)
-    if columns:
-        totals = [row for row in same if not row["stratum"]]
-        parts = [row for row in same if sorted(row["stratum"]) == columns]
-        rests = [row["estimate"] - count - sum(part["estimate"] for part in parts) for row in totals]
-        rests += [row["estimate"] - count for row in totals]
-    else:
-        by: dict[tuple[str, ...], int] = {}
-        for row in same:
-            key = tuple(sorted(row["stratum"]))
-            by[key] = by.get(key, 0) + row["estimate"]
-        rests = [count - total for total in by.values()]
-        rests += [count - row["estimate"] for row in same]
-    return f"leaves {few} between strata and total" if any(map(policy.is_small, rests)) else ""
 
 
 def _store(folder: Path, row: dict[str, Any], digest: str, earlier: list[dict[str, Any]], policy: Policy) -> None:
@@ -338,7 +287,7 @@ def _store(folder: Path, row: dict[str, Any], digest: str, earlier: list[dict[st
         {
             "name": row["name"],
             "kind": "result",
-            "level": "public",
+            "level": row["level"],
             "sha256": digest,
             "verdict": "released",
             "rows": 1,

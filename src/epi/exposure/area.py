@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from epi.errors import DataError, ParameterError
+from epi.exposure.derived import DERIVED
 from epi.geography.areas import area_of
+
+if TYPE_CHECKING:
+    from epi.workspace import Workspace
 
 
 def average_by_area(
-    reference: pd.DataFrame, population: pd.DataFrame, by: str, variables: Sequence[str] | None = None
+    reference: pd.DataFrame,
+    population: pd.DataFrame,
+    by: str,
+    variables: Sequence[str] | None = None,
+    *,
+    workspace: Workspace | None = None,
 ) -> pd.DataFrame:
     """Average exposures of communes over the persons of each area.
 
@@ -26,7 +36,10 @@ def average_by_area(
     by : str
         Level of territory.
     variables : sequence of str, optional
-        Columns of `reference`; all by default.
+        Columns of `reference`, or variables that `workspace` allows to compute at each commune
+        (``centre_distance_km``, ``density_km2``); all columns by default, none computed.
+    workspace : Workspace, optional
+        An open workspace, needed by the variables that are computed.
 
     Returns
     -------
@@ -38,7 +51,7 @@ def average_by_area(
     DataError
         If a commune is there twice in `reference`.
     ParameterError
-        If a column is missing.
+        If a column is missing, or is computed and no workspace is given.
 
     Examples
     --------
@@ -48,8 +61,13 @@ def average_by_area(
     [['38', 11.5, 400]]
     """
     names = [name for name in reference.columns if name != "insee_code"] if variables is None else list(variables)
+    computed = [name for name in names if name in DERIVED and name not in reference.columns]
+    if computed and workspace is None:
+        raise ParameterError(
+            f"{', '.join(computed)} are computed at each commune", "the workspace to compute them from", "workspace=ws"
+        )
     for frame, needed, what in (
-        (reference, ["insee_code", *names], "the exposures"),
+        (reference, ["insee_code", *(name for name in names if name not in computed)], "the exposures"),
         (population, ["insee_code", "persons"], "the population"),
     ):
         lacking = [name for name in needed if name not in frame.columns]
@@ -58,7 +76,9 @@ def average_by_area(
     if reference["insee_code"].duplicated().any():
         raise DataError("a commune is there twice in the exposures", "one row a commune")
     persons = population.groupby("insee_code")["persons"].sum()
-    table = reference[["insee_code", *names]].merge(persons, left_on="insee_code", right_index=True, how="right")
+    kept = [name for name in names if name not in computed]
+    table = reference[["insee_code", *kept]].merge(persons, left_on="insee_code", right_index=True, how="right")
+    table = table.assign(**{name: DERIVED[name](table["insee_code"], workspace) for name in computed})
     table = table.assign(**{by: area_of(table["insee_code"], by)}).sort_values("insee_code")
     areas = table[by]
     out = pd.DataFrame(index=pd.Index(sorted(areas.dropna().unique()), name=by))

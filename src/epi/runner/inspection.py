@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from epi.errors import DataError, EpiError
 from epi.files import digest_text
+from epi.runner.scan import private_faults
 
 if TYPE_CHECKING:
     from epi.protocol import Protocol
@@ -226,6 +227,7 @@ def find_faults(study: Study, *, only_blocking: bool = False) -> list[str]:
             continue
         blocking += [f"{name}: {fault}" for fault in _parameter_faults(cells, protocol, used)]
         blocking += [f"{name}: {fault}" for fault in _code_faults(cells, calls)]
+        blocking += [f"{name}: {fault}" for fault in private_faults(cells)]
         layout += [f"{name}: {fault}" for fault in _layout_faults(cells)]
     for path in sorted(study.folder.glob("*.py")):
         try:

@@ -6,6 +6,7 @@ go to a private log, since they may carry values; and it is gone when this modul
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from typing import Any
 from epi.errors import ParameterError
 from epi.runner.environment import peak_memory, quiet, without_address_grammar
 from epi.runner.inspection import read_constants
+from epi.runner.witness import WITNESS
 
 OnCell = Callable[[int, int], None]
 """Called with the number of cells done and the number of cells."""
@@ -41,6 +43,9 @@ class CellFailure:
         The line of code of the cell that raised it.
     died : str
         How the kernel ended, when it did.
+    told : str
+        The sentence of an exception of epi, as :mod:`epi.runner.witness` saw it; empty for any
+        other exception, whatever it is called.
     """
 
     cell: int
@@ -48,6 +53,7 @@ class CellFailure:
     message: str = ""
     line: str = ""
     died: str = ""
+    told: str = ""
 
 
 @dataclass
@@ -131,6 +137,7 @@ def execute(
                 kind=str(error.ename),
                 message=str(error.evalue),
                 line=_raising_line(error.traceback, error.source),
+                told=watch.witnessed(str(error.ename)),
             )
         except (DeadKernelError, RuntimeError) as error:
             if not isinstance(error, DeadKernelError) and watch.started:
@@ -228,6 +235,15 @@ class _Watch:
             stop.set()
             thread.join()
 
+    def witnessed(self, kind: str) -> str:
+        """Give what the kernel itself saw of an exception of epi."""
+        place = Path(self.environment[WITNESS])
+        try:
+            seen = json.loads(place.read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return ""
+        return str(seen["sentence"]) if seen["kind"] == kind else ""
+
     def ending(self) -> str:
         """Say how the kernel's process ended."""
         code = self.process.poll() if self.process is not None else None
@@ -263,6 +279,7 @@ def _register() -> str:
     class OwnInterpreter(KernelSpecManager):
         def get_kernel_spec(self, kernel_name: str) -> Any:
             argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+            argv.append("--IPKernelApp.extra_extensions=epi.runner.witness")
             return KernelSpec(argv=argv, display_name="Python 3", language="python", name=kernel_name)
 
     class WatchedEngine(Engine):
@@ -297,6 +314,7 @@ def _scratch(watch: _Watch) -> Iterator[None]:
     with tempfile.TemporaryDirectory(prefix="epi-", ignore_cleanup_errors=True) as place:
         watch.scratch = place
         watch.environment["IPYTHONDIR"] = f"{place}/ipython"
+        watch.environment[WITNESS] = f"{place}/witness.json"
         yield
 
 

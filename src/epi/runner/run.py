@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from epi.errors import EpiError, ParameterError
 from epi.files import digest_file, digest_text, dump_json, storage_faults, write_json, write_text
-from epi.runner.failure import cause_in_words, run_error
+from epi.runner.failure import cause_in_public, publishable, run_error
 from epi.runner.folder import MANIFEST, Run, clear_folder, list_runs, locked, read_manifest, released_files, run_folder
 from epi.runner.identity import (
     code_version,
@@ -24,6 +24,7 @@ from epi.runner.identity import (
 )
 from epi.runner.inspection import parameter_names, plain_value
 from epi.runner.progress import Progress
+from epi.runner.scan import find_identifier_shapes
 
 if TYPE_CHECKING:
     from epi.runner.kernel import Execution
@@ -82,6 +83,7 @@ def run_study(
     """
     values = study.resolve(parameters, preset)
     study.check_runnable()
+    _refuse_identifiers(values)
     lang = str(values.get("lang", lang))
     place = _workspace(study, workspace)
     ingredients = collect_ingredients(study, values, place, lang)
@@ -130,6 +132,14 @@ def run_study(
         }
         _record_end(folder, manifest, start)
         return Run(folder, manifest, reason=reason)
+
+
+def _refuse_identifiers(values: Mapping[str, Any]) -> None:
+    """Refuse a parameter that names a patient: parameters are written in the manifest and on pages."""
+    found = {name: find_identifier_shapes(str(plain_value(value))) for name, value in values.items()}
+    faults = [f"{name} is shaped like: {', '.join(rules)}" for name, rules in found.items() if rules]
+    if faults:
+        raise ParameterError("a parameter may not name a patient", "no identifier", faults=faults)
 
 
 def _workspace(study: Study, given: str | os.PathLike[str] | None) -> Path | None:
@@ -209,7 +219,7 @@ def _execute(
             error.step = {  # type: ignore[attr-defined]  # for the manifest
                 "notebook": notebook.file,
                 "cell": execution.failure.cell,
-                "cause": cause_in_words(execution.failure),
+                "cause": cause_in_public(execution.failure),
             }
             raise error
         steps.append(
@@ -262,7 +272,8 @@ def _describe(error: BaseException) -> dict[str, Any]:
     if step:
         return dict(step)
     if isinstance(error, EpiError):
-        return {"cause": error.sentence}
+        sentence = EpiError(error.arrived, error.expected, error.do).sentence
+        return {"cause": publishable(sentence) or type(error).__name__}
     if isinstance(error, KeyboardInterrupt):
         return {"cause": "stopped by the user"}
     return {"cause": type(error).__name__}

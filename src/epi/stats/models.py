@@ -1,8 +1,8 @@
 """Generalised linear models with a cluster-robust covariance.
 
-The coefficients are statsmodels'; the sandwich is computed here by one stated convention: scores
-summed within clusters, times G / (G - 1), G being the number of clusters, which is what R's
-``sandwich::vcovCL`` gives a ``glm``.
+The coefficients are statsmodels'; the sandwich is computed in :mod:`epi.stats.clusters`: by default
+bias-reduced (CR2, with Satterthwaite degrees of freedom, as R's ``clubSandwich``), or CR1, the scores
+summed within clusters times G / (G - 1), G being the number of clusters (as ``sandwich::vcovCL``).
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def fit_glm(
     -------
     GlmFit
         Coefficients and covariance. Without clusters, the covariance is the model's, times the
-        dispersion for ``quasi-poisson``.
+        dispersion for ``quasi-poisson``; with clusters, the dispersion is reported and not used.
 
     Raises
     ------
@@ -206,7 +206,11 @@ def _cluster_codes(clusters: ArrayLike, rows: int, model: str) -> NDArray[np.int
         without = int((codes < 0).sum())
         raise EstimationError(f"{model}: {without} row(s) have no cluster", "one cluster a row")
     if len(labels) < 2:
-        raise EstimationError(f"{model}: {len(labels)} cluster", "at least two clusters", "a finer cluster")
+        raise EstimationError(
+            f"{model} cannot be fitted: {len(labels)} cluster, robust errors need two",
+            "at least two clusters",
+            "a finer cluster",
+        )
     return codes
 
 

@@ -14,6 +14,7 @@ from epi.files import storage_faults, write_json
 from epi.protocol import read_protocol
 from epi.results import LEVELS
 from epi.runner.folder import Run, list_runs
+from epi.runner.site.notebook import may_see
 from epi.runner.site.pages import Builder, Entry
 from epi.runner.site.provenance import uses_defaults
 from epi.runner.site.released import read_outputs, read_results
@@ -123,7 +124,8 @@ def _entries(runs: Sequence[Run], studies_root: str | os.PathLike[str] | None, l
             rows = read_results(run)
             if rows is None:
                 entry.altered.add(run.run_id)
-            entry.rows[run.run_id] = [*(rows or [])]
+            seen = [row for row in rows or [] if may_see(str(row.get("level") or "public"), level)]
+            entry.rows[run.run_id] = [*seen]
             entry.outputs[run.run_id] = read_outputs(run, read_protocol(run.folder / "protocol.yml"), level)
         entries.append(entry)
     for folder in find_studies(studies_root):

@@ -11,6 +11,7 @@ from epi.disclosure import find_gate_line
 from epi.results import LEVELS
 from epi.runner.folder import Run
 from epi.runner.inspection import read_notebook, tags
+from epi.runner.scan import find_identifier_shapes
 from epi.runner.site.markup import Markdown, Store, decode_png, highlight_python, sanitise_html
 from epi.runner.site.words import word
 
@@ -107,7 +108,12 @@ def render_notebook(
     for cell in cells:
         if injected and "parameters" in tags(cell):
             continue  # the defaults: the cell of this run's own values follows
-        if cell["cell_type"] == "markdown":
+        if find_identifier_shapes(cell["source"]):
+            # A run of before this was checked, or parameters of its own: nothing of the cell is shown.
+            note = Shown(note=word("left_out_identifier", lang))
+            rendered.left_out += len(cell.get("outputs", []))
+            rendered.cells.append(Cell("code", "", outputs=(note,)))
+        elif cell["cell_type"] == "markdown":
             rendered.cells.append(Cell("text", markdown.render(cell["source"])))
         elif cell["cell_type"] == "code" and (cell["source"].strip() or cell.get("outputs")):
             count = cell.get("execution_count")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import epi
-from epi.files import write_bytes, write_text
+from epi.files import write_bytes, write_json, write_text
 from epi.protocol import Protocol, read_protocol
 from epi.runner.folder import Run
 from epi.runner.site import content, provenance
@@ -116,7 +116,8 @@ class Builder:
     def _write_files(self, entry: Entry, run: Run) -> None:
         folder = self.out / self._files(entry, run)
         if run.run_id not in entry.altered:
-            write_text(folder / "results.json", (run.folder / "results.json").read_text(encoding="utf-8"))
+            # Only the rows that this site's readers may see.
+            write_json(folder / "results.json", entry.rows[run.run_id])
         for output in entry.outputs[run.run_id]:
             for name, file in output.files.items():
                 if name.endswith(_OFFERED):

@@ -199,6 +199,10 @@ _WORDS: dict[str, tuple[str, str]] = {
         "Sortie laissée de côté : seuls une image PNG ou un tableau HTML du contrôle sont montrés.",
         "Output left out: only a PNG picture or an HTML table of the gate is shown.",
     ),
+    "left_out_identifier": (
+        "Cellule laissée de côté : son texte a la forme d'un identifiant.",
+        "Cell left out: its text is shaped like an identifier.",
+    ),
     "left_out_level": (
         "Sortie réservée : niveau « {level} ».",
         "Output kept back: level “{level}”.",

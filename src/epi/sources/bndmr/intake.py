@@ -204,7 +204,8 @@ def stage(connection: duckdb.DuckDBPyConnection, source: Source, mapping: Regist
 
     Its row number, plus two, is the number of the record in the file (the header being 1 and
     blank lines left out), but for records whose number of cells is wrong: these follow the others,
-    and the table ``ragged_<name>`` gives the row number of each.
+    and the table ``ragged_<name>`` gives the row number of each, and its record as it was written:
+    what it says may stand in another column.
 
     Parameters
     ----------
@@ -220,10 +221,10 @@ def stage(connection: duckdb.DuckDBPyConnection, source: Source, mapping: Regist
     Raises
     ------
     DataError
-        If a quote is left open: where records end cannot be told.
+        If a quote is left open, or closed in another record: where records end cannot be told.
     """
     name = source.table.name
-    connection.execute(f'CREATE TABLE "ragged_{name}" (r BIGINT, line BIGINT, before BIGINT)')
+    connection.execute(f'CREATE TABLE "ragged_{name}" (r BIGINT, line BIGINT, before BIGINT, record VARCHAR)')
     if source.path is None:
         columns = ", ".join(f'"{column}" VARCHAR' for column in source.table.columns)
         connection.execute(f'CREATE TABLE "raw_{name}" ({columns})')
@@ -235,11 +236,13 @@ def stage(connection: duckdb.DuckDBPyConnection, source: Source, mapping: Regist
     path = _as_utf8(source, scratch)
     names = ", ".join(f"'c{position}': 'VARCHAR'" for position in range(len(source.header)))
     connection.execute(
-        f'CREATE TABLE "raw_{name}" AS SELECT {cells} FROM read_csv({text(str(path))}, '
+        f'CREATE TABLE "raw_{name}" AS SELECT {cells}, {_swallowing(source)} AS swallowing '
+        f"FROM read_csv({text(str(path))}, "
         f"delim = {text(source.layout.separator or ';')}, header = true, quote = '\"', escape = '\"', "
         f"auto_detect = false, columns = {{{names}}}, store_rejects = true, rejects_limit = 0, "
         f"rejects_table = {text('rejects_' + name)}, rejects_scan = {text('scans_' + name)})"
     )
+    _refuse_swallowed(connection, source)
     _keep_ragged(connection, source, cells)
     if path != source.path:
         path.unlink()
@@ -280,6 +283,51 @@ def _as_utf8(source: Source, scratch: Path) -> Path:
     return copy
 
 
+def _swallowing(source: Source) -> str:
+    """Give the SQL of whether a quote opened in a cell took in the records that follow.
+
+    A second stray quote further down closes the first, and the count of cells is right again. Only
+    a text written by hand may go over several lines; one that holds, in number, the cells that end
+    one record and begin another is two records all the same.
+    """
+    sign = source.layout.separator or ";"
+    by_hand = {
+        source.ours[field.name] for field in source.table.fields if field.free_text and field.name in source.ours
+    }
+    width = len(source.header)
+    faults = []
+    for position in range(width):
+        cell = f"c{position}"
+        if position not in by_hand:
+            faults.append(f"contains({cell}, chr(10)) OR contains({cell}, chr(13))")
+            continue
+        lines = f"string_split(replace({cell}, chr(13), chr(10)), chr(10))"
+        signs = [f"len(string_split({lines}[{end}], {text(sign)})) - 1" for end in (1, -1)]
+        faults.append(f"len({lines}) > 1 AND {signs[0]} >= {width - 1 - position} AND {signs[1]} >= {position}")
+    return " OR ".join(f"coalesce({fault}, false)" for fault in faults)
+
+
+def _refuse_swallowed(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
+    name = source.table.name
+    first = connection.execute(
+        f"""
+        SELECT r + 2 + (SELECT count(DISTINCT line) FROM "rejects_{name}" WHERE line <= r + 2)
+        FROM (SELECT min(rowid) AS r FROM "raw_{name}" WHERE swallowing) WHERE r IS NOT NULL
+        """
+    ).fetchall()
+    if first:
+        raise _open_quote(source, first[0][0])
+
+
+def _open_quote(source: Source, record: int) -> DataError:
+    return DataError(
+        f"{source.path.name if source.path else source.table.name}: record {record} opens a quote that is not closed, "
+        "so where the next records end cannot be told",
+        'a text between quotes, a quote within it doubled (""), on one line unless it is free text',
+        "correct that line; nothing was written",
+    )
+
+
 def _keep_ragged(connection: duckdb.DuckDBPyConnection, source: Source, cells: str) -> None:
     """Put records that have too few or too many cells behind the others, cells from the left."""
     name = source.table.name
@@ -288,30 +336,25 @@ def _keep_ragged(connection: duckdb.DuckDBPyConnection, source: Source, cells: s
     connection.execute(
         f"""
         CREATE TABLE split_records AS
-        SELECT line, string_split(replace(record, '"', ''), {sign}) AS cells, contains(record, chr(10)) AS open
+        SELECT line, record, string_split(replace(record, '"', ''), {sign}) AS cells, contains(record, chr(10)) AS open
         FROM (SELECT line, rtrim(any_value(csv_line), chr(13) || chr(10)) AS record
               FROM "rejects_{name}" GROUP BY line)
         """
     )
     left_open = connection.execute("SELECT min(line) FROM split_records WHERE open").fetchall()[0][0]
     if left_open is not None:
-        raise DataError(
-            f"{source.path.name if source.path else name}: record {left_open} opens a quote that is not closed, "
-            "so where the next records end cannot be told",
-            'a text between quotes, a quote within it doubled ("")',
-            "correct that line; nothing was written",
-        )
+        raise _open_quote(source, left_open)
     # What stands beyond the last column is kept with it.
     parts = [f"cells[{position + 1}] AS c{position}" for position in range(width - 1)]
     parts.append(f"array_to_string(cells[{width}:], {sign}) AS c{width - 1}")
     good = connection.execute(f'SELECT count(*) FROM "raw_{name}"').fetchall()[0][0]
     connection.execute(
-        f'INSERT INTO "raw_{name}" SELECT {cells} FROM (SELECT line, {", ".join(parts)} FROM split_records) '
+        f'INSERT INTO "raw_{name}" SELECT {cells}, false FROM (SELECT line, {", ".join(parts)} FROM split_records) '
         "ORDER BY line"
     )
     connection.execute(
-        f'INSERT INTO "ragged_{name}" SELECT {good} + i, line, line - 2 - i FROM '
-        "(SELECT line, row_number() OVER (ORDER BY line) - 1 AS i FROM split_records)"
+        f'INSERT INTO "ragged_{name}" SELECT {good} + i, line, line - 2 - i, record FROM '
+        "(SELECT line, record, row_number() OVER (ORDER BY line) - 1 AS i FROM split_records)"
     )
     connection.execute("DROP TABLE split_records")
     connection.execute(f'DROP TABLE "rejects_{name}"')

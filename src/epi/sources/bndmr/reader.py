@@ -245,7 +245,7 @@ class _Read:
         )
         rows_rejected = self._one(
             f"""
-            COPY (SELECT {raw}, reason, CAST({line} AS BIGINT) AS line
+            COPY (SELECT {raw}, reason, CAST({line} AS BIGINT) AS line, own.record
                   FROM (SELECT rowid AS r, * FROM "raw_{name}") AS raw
                   JOIN "rejected_{name}" AS judged ON judged.r = raw.r
                   LEFT JOIN "ragged_{name}" AS own ON own.r = raw.r ORDER BY line)
