@@ -254,6 +254,9 @@ def _say_hidden(axis: Axes, lang: Lang, text: Mapping[str, str] = HIDDEN) -> Non
     axis.text(0.5, 0.5, text[lang], ha="center", va="center", color=MUTED, transform=axis.transAxes)
 
 
+_SYNTHETIC = {"en": " (SYNTHETIC DATA)", "fr": " (DONNÉES SYNTHÉTIQUES)"}
+
+
 def draw_sir_map(sir: Sir, level: str, lang: Lang, **options: Any) -> Chart:
     """Make the map of incidence ratios.
 
@@ -285,7 +288,7 @@ def draw_sir_map(sir: Sir, level: str, lang: Lang, **options: Any) -> Chart:
     # A place where nobody is expected has no ratio to show; a count that was withheld has one, unseen.
     table = sir.table[sir.table["sir"].notna() | (sir.table["status"] == WITHHELD)]
     given = {
-        "title": sir.title(lang),
+        "title": sir.title(lang) + (_SYNTHETIC[lang] if sir.settings.get("synthetic") else ""),
         "label": words,
         "scale": "ratio",
         "note": release.note,

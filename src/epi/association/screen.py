@@ -12,7 +12,7 @@ import pandas as pd
 from epi.association.sir import Lang
 from epi.errors import ParameterError
 from epi.results import Counted, Estimate, Release
-from epi.stats.notation import format_ratio
+from epi.stats.notation import format_number, format_ratio
 
 if TYPE_CHECKING:
     from epi.plotting import Chart
@@ -25,6 +25,10 @@ FEW_CLUSTERS = {
 }
 DAGGER = "†"
 _ESTIMATES = ("estimate", "ci_low", "ci_high", "p", "q", "df")
+
+
+def _q_words(q: float, lang: Lang) -> str:
+    return "< " + format_number(0.001, 3, lang=lang) if q < 0.001 else "= " + format_number(q, 3, lang=lang)
 
 
 @dataclass(frozen=True)
@@ -131,6 +135,7 @@ class Screen:
                 },
             }
         row = rows.sort_values(["p", "exposure"]).iloc[0]
+        tests = self.n_tests["single"]
         found = self._estimate("strongest_association", row)
         return {
             "value": found.estimate,
@@ -141,8 +146,14 @@ class Screen:
             "settings": {
                 **found.settings,
                 "exposure": str(row["exposure"]),
-                "label_en": f"Clearest association: {row['label_en']}, {row['scale_en']}",
-                "label_fr": f"Association la plus nette : {row['label_fr']}, {row['scale_fr']}",
+                "label_en": (
+                    f"Clearest of {tests} associations (q {_q_words(row['q'], 'en')}): "
+                    f"{row['label_en']}, {row['scale_en']}"
+                ),
+                "label_fr": (
+                    f"Plus nette de {tests} associations (q {_q_words(row['q'], 'fr')}) : "
+                    f"{row['label_fr']}, {row['scale_fr']}"
+                ),
             },
         }
 

@@ -289,6 +289,7 @@ def estimate_sir(
         "absent": absent,
         "within": within if isinstance(within, str) or within is None else "given communes",
         "min_population": min_population,
+        "synthetic": bool(getattr(getattr(observed, "workspace", None), "synthetic", False)),
         **tab.settings(),
     }
     overall = {**_overall(table, level), "unplaced_person_years": tab.unplaced_person_years}

@@ -142,20 +142,15 @@ def record(
     return Recorded(estimate, suppressed, reason, data, metadata)
 
 
-def record_estimates(estimates: Iterable[Estimate]) -> list[Recorded]:
+def record_estimates(estimates: Iterable[Estimate]) -> None:
     """Keep several results, such as those of a screen.
 
     Parameters
     ----------
     estimates : iterable of Estimate
-        The results; each goes through the gate by itself.
-
-    Returns
-    -------
-    list of Recorded
-        One for each, in order.
+        The results; each goes through the gate by itself, and is shown.
     """
-    return [
+    for row in estimates:
         record(
             row.name,
             row.estimate,
@@ -166,8 +161,6 @@ def record_estimates(estimates: Iterable[Estimate]) -> list[Recorded]:
             stratum=row.stratum,
             settings=row.settings,
         )
-        for row in estimates
-    ]
 
 
 def _read_row(
