@@ -168,7 +168,7 @@ def killed_builds(times: int, folder: Path) -> Iterator[Row]:
 def attacks(effort: int) -> Iterator[Row]:
     """Attack suppressed tables by integer programming and brute force."""
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "tests/disclosure/test_recovery_attack.py"],
+        [sys.executable, "-m", "pytest", "-p", "no:xdist", "tests/disclosure/test_recovery_attack.py"],
         cwd=ROOT, env=os.environ | {"EPI_EFFORT": str(effort)}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     yield (

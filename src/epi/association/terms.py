@@ -175,6 +175,8 @@ class Unit:
         """
         if self.kind == "yes/no":
             return "oui / non" if lang == "fr" else "yes / no"
+        if not np.isfinite(self.size):
+            return "sans pas" if lang == "fr" else "no step"
         number = f"{self.size:.3g}" if abs(self.size) < 1000 else f"{self.size:,.0f}"
         if lang == "fr":
             number = number.replace(",", "\u202f").replace(".", ",")

@@ -125,7 +125,8 @@ def _index() -> str:
         "`src/epi/sources/bndmr/data/mapping.yml` is the official layout, with an example.",
         "## Rejected rows\n\n`rejected/<table>.parquet` has the raw texts of each row that broke a rule of severity "
         "E, `reason` (rule identifiers joined by `|`) and `line`, the number of the record in its file (the header "
-        "is 1; blank lines are left out). Rows in = rows tidy + rows rejected, for every table. See [rules](rules.md).",
+        "is 1; blank lines are left out); `record` keeps the text of a row with too many or too few cells. "
+        "Rows in = rows tidy + rows rejected, for every table. See [rules](rules.md).",
         "## Sources\n\nA: ANS, CI-SIS volet SDM-MR 2024.01. B: public pages of bndmr.fr. C: a third-party schema that "
         "follows SDM-MR v2.17. G: general knowledge, to be verified. J: Choquet et al., JAMIA 2015;22:76.",
     )
