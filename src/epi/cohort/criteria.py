@@ -8,6 +8,7 @@ into the query; each of its parts writes one row of the attrition. Those about a
 from __future__ import annotations
 
 import datetime as dt
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -79,12 +80,13 @@ class Index:
 
 
 @dataclass(frozen=True)
-class Criterion:
+class Criterion(ABC):
     """What every criterion has."""
 
     # Whether a patient who meets it has a row to show for it: a diagnosis, an inclusion, an activity.
     proves_a_row: ClassVar[bool] = False
 
+    @abstractmethod
     def parts(self) -> tuple[Part, ...]:
         """Give the rows it writes in the attrition.
 
@@ -93,7 +95,6 @@ class Criterion:
         tuple of Part
             At least one.
         """
-        raise NotImplementedError
 
     def looks_ahead(self, index: Index) -> Text | None:
         """Say how it uses what comes after the index date, if it does.
