@@ -197,7 +197,7 @@ def planted_rates(world: Path, workspace: Path) -> Iterator[Row]:
     screen = screen_exposures(cases, controls, exposures=names, adjust=adjust)
     for name in names:
         row = screen.of(name, "joint")
-        error = math.log(row["ci_high"] / row["ci_low"]) / (2 * 1.959964)
+        error = math.log(row["ci_high"] / row["ci_low"]) / (2 * student.isf(0.025, row["df"]))
         truth = planted[name]["log_rr_per_unit"] * row["unit_size"]
         away = (math.log(row["estimate"]) - truth) / error
         yield (
