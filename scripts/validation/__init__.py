@@ -1,0 +1,1 @@
+"""The long proofs, one module for each room; ``scripts/validate.py`` runs them."""
