@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+from epi.association.overdispersion import Overdispersion, check_overdispersion
 from epi.association.rates import Rates, estimate_rates
 from epi.association.screen import Screen
 from epi.association.screening import screen_exposures
 from epi.association.sir import Sir, estimate_sir
+from epi.association.smoothing import SmoothedRatios, smooth_ratios
 
-__all__ = ["Rates", "Screen", "Sir", "estimate_rates", "estimate_sir", "screen_exposures"]
+__all__ = [
+    "Overdispersion",
+    "Rates",
+    "Screen",
+    "Sir",
+    "SmoothedRatios",
+    "check_overdispersion",
+    "estimate_rates",
+    "estimate_sir",
+    "screen_exposures",
+    "smooth_ratios",
+]

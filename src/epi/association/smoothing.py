@@ -1,0 +1,389 @@
+"""Smoothed relative risks of areas, from their incidence ratios."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+import pandas as pd
+
+from epi.errors import EstimationError, ParameterError
+from epi.geography import communes as places
+from epi.results import Counted, Release
+from epi.stats.intervals import check_level
+from epi.stats.spatial.empirical_bayes import log_normal, marshall, poisson_gamma
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from epi.association.sir import Lang, Sir
+    from epi.plotting import Chart
+
+Method = Literal["poisson-gamma", "clayton-kaldor", "marshall"]
+METHODS: dict[str, tuple[str, str]] = {
+    "poisson-gamma": ("empirical Bayes, Poisson-gamma", "bayésien empirique, Poisson-gamma"),
+    "clayton-kaldor": ("empirical Bayes, log-normal (Clayton and Kaldor)",
+                       "bayésien empirique, log-normal (Clayton et Kaldor)"),
+    "marshall": ("empirical Bayes by moments (Marshall)", "bayésien empirique par moments (Marshall)"),
+}  # fmt: skip
+DECIMALS = 2
+"""Of smoothed figures that leave: each bears on every count, and more digits would tell hidden ones."""
+SURE = (0.01, 0.99)
+"""A published probability is neither 0 nor 1."""
+DERIVED = ("sir", "rr", "rr_low", "rr_high", "exceedance")
+FLAT = "no variation beyond chance"
+
+
+class Posterior(Protocol):
+    """Laws of relative risks, one for each area."""
+
+    @property
+    def estimate(self) -> NDArray[np.float64]:
+        """Relative risk of each area."""
+        ...
+
+    def quantile(self, probability: float) -> NDArray[np.float64]:
+        """Give a quantile of each law.
+
+        Parameters
+        ----------
+        probability : float
+            Between 0 and 1.
+
+        Returns
+        -------
+        numpy.ndarray
+            Relative risks.
+        """
+        ...
+
+    def exceedance(self, threshold: float = 1.0) -> NDArray[np.float64]:
+        """Give the probability that each risk is above a threshold.
+
+        Parameters
+        ----------
+        threshold : float, optional
+            Relative risk.
+
+        Returns
+        -------
+        numpy.ndarray
+            Probabilities.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class SmoothedRatios:
+    """Relative risks of areas, drawn towards each other.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Sorted by area: `area`, `name`, `observed`, `expected`, `sir`, `rr` (smoothed), `rr_low`,
+        `rr_high`, `exceedance` (probability that the risk is above `settings["threshold"]`) and
+        `status`, empty when there is a smoothed ratio with its limits, else why not.
+    posterior : Posterior
+        Laws of the risks of the areas that have a smoothed ratio, in the order of the table.
+    parameters : mapping
+        What the counts say of all areas together, by the method's own names.
+    settings : mapping
+        What determined the estimates.
+    """
+
+    table: pd.DataFrame
+    posterior: Posterior
+    parameters: Mapping[str, float]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def title(self, lang: Lang = "en") -> str:
+        """Name the estimate.
+
+        Parameters
+        ----------
+        lang : {"fr", "en"}, optional
+            Language.
+
+        Returns
+        -------
+        str
+            A short name.
+        """
+        words = METHODS[self.settings["method"]][lang == "fr"]
+        return f"Risque relatif lissé, {words}" if lang == "fr" else f"Smoothed relative risk, {words}"
+
+    def release(self) -> Release:
+        """Say what would be published.
+
+        Returns
+        -------
+        Release
+            The table. Smoothed figures give the observed number back to who knows the law, so they
+            fall with it; the others are rounded, since each bears on all counts.
+        """
+        table = self.table.copy()
+        smoothed = ["rr", "rr_low", "rr_high", "exceedance"]
+        table[smoothed] = table[smoothed].round(DECIMALS)
+        table["exceedance"] = table["exceedance"].clip(*SURE)
+        threshold = f"{self.settings['threshold']:g}"
+        return Release(
+            table=table,
+            counts=(Counted("observed", adds_up_within=(), derived=DERIVED),),
+            title=f"{self.title('en')} by {self.settings['by']}",
+            note=f"Limits at {self.settings['level']:.0%}; exceedance: probability of a relative risk above "
+            f"{threshold}, given between 0.01 and 0.99.{self.settings['note']}",
+            not_counts=("expected",),
+            labels={
+                "area": "Area", "name": "Name", "observed": "Observed", "expected": "Expected", "sir": "SIR",
+                "rr": "Smoothed RR", "rr_low": "Low", "rr_high": "High", "exceedance": f"P(RR > {threshold})",
+                "status": "Status",
+            },
+        )  # fmt: skip
+
+    def with_threshold(self, threshold: float) -> SmoothedRatios:
+        """Give the same ratios, with the probability of exceeding another risk.
+
+        Parameters
+        ----------
+        threshold : float
+            Relative risk above zero.
+
+        Returns
+        -------
+        SmoothedRatios
+            The same but for `exceedance`.
+
+        Raises
+        ------
+        ParameterError
+            If the threshold is not above zero.
+        """
+        table = self.table.copy()
+        table.loc[table["rr"].notna(), "exceedance"] = self.posterior.exceedance(threshold)
+        return SmoothedRatios(table, self.posterior, self.parameters, {**self.settings, "threshold": float(threshold)})
+
+    def chart_map(self, level: str | None = None, *, lang: Lang = "en", **options: Any) -> Chart:
+        """Draw the map of the smoothed ratios.
+
+        Parameters
+        ----------
+        level : str, optional
+            Level of territory the areas are codes of; the one asked for by default.
+        lang : {"fr", "en"}, optional
+            Language of the picture.
+        **options : object
+            Passed to :func:`epi.geography.maps.choropleth`.
+
+        Returns
+        -------
+        Chart
+            The map.
+
+        Raises
+        ------
+        ParameterError
+            If the areas are no level of territory.
+        """
+        from epi.association.smoothing_charts import draw_smoothed_map
+
+        return draw_smoothed_map(self, self._level(level), lang, **options)
+
+    def chart_exceedance_map(
+        self, threshold: float | None = None, level: str | None = None, *, lang: Lang = "en", **options: Any
+    ) -> Chart:
+        """Draw the map of the probability that the risk is above a threshold.
+
+        Parameters
+        ----------
+        threshold : float, optional
+            Relative risk; that of the table by default.
+        level : str, optional
+            Level of territory the areas are codes of; the one asked for by default.
+        lang : {"fr", "en"}, optional
+            Language of the picture.
+        **options : object
+            Passed to :func:`epi.geography.maps.choropleth`.
+
+        Returns
+        -------
+        Chart
+            The map.
+
+        Raises
+        ------
+        ParameterError
+            If the areas are no level of territory, or the threshold is not above zero.
+        """
+        from epi.association.smoothing_charts import draw_exceedance_map
+
+        chosen = self if threshold is None else self.with_threshold(threshold)
+        return draw_exceedance_map(chosen, self._level(level), lang, **options)
+
+    def chart_shrinkage(self, *, lang: Lang = "en") -> Chart:
+        """Draw the smoothed ratios against the raw ones.
+
+        Parameters
+        ----------
+        lang : {"fr", "en"}, optional
+            Language of the picture.
+
+        Returns
+        -------
+        Chart
+            One point an area; the further from the diagonal, the more it was drawn in.
+        """
+        from epi.association.smoothing_charts import draw_shrinkage
+
+        return draw_shrinkage(self, lang)
+
+    def _level(self, level: str | None) -> str:
+        chosen = level or str(self.settings["by"])
+        if chosen not in places.LEVELS:
+            raise ParameterError(
+                f"areas are {chosen!r}, which is no level of territory", ", ".join(places.LEVELS), "chart_map(level=…)"
+            )
+        return chosen
+
+    def __str__(self) -> str:
+        known = self.table["rr"].dropna()
+        words = [
+            f"{self.title('en')}: {len(known)} areas by {self.settings['by']}, {known.min():.2f} to {known.max():.2f}"
+        ]
+        others = self.table.loc[self.table["status"] != "", "status"].value_counts().sort_index()
+        return "; ".join(words + [f"{count} areas: {why}" for why, count in others.items()])
+
+    def _repr_html_(self) -> str:
+        import html
+
+        body = self.table.to_html(index=False, max_rows=20, float_format="{:,.2f}".format, na_rep="–")
+        return f"<p>{html.escape(str(self))}</p>{body}"
+
+
+def informed_areas(sir: Sir) -> pd.DataFrame:
+    """Give the areas that have a ratio.
+
+    Parameters
+    ----------
+    sir : Sir
+        Incidence ratios.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Their rows, sorted by area.
+
+    Raises
+    ------
+    EstimationError
+        If there are fewer than two.
+    """
+    table = sir.table[sir.table["sir"].notna()].sort_values("area", ignore_index=True)
+    if len(table) < 2:
+        raise EstimationError(f"{len(table)} area has an incidence ratio", "two areas or more")
+    return table
+
+
+def smooth_ratios(
+    sir: Sir, method: Method = "poisson-gamma", *, threshold: float = 1.0, level: float = 0.95
+) -> SmoothedRatios:
+    """Smooth incidence ratios, so that ratios of few expected cases stop standing out by chance.
+
+    Parameters
+    ----------
+    sir : Sir
+        Incidence ratios by area.
+    method : {"poisson-gamma", "clayton-kaldor", "marshall"}, optional
+        Common law of the risks: gamma by maximum likelihood, log-normal as Clayton and Kaldor (1987),
+        or moments only as Marshall (1991).
+    threshold : float, optional
+        Relative risk whose exceedance is asked for.
+    level : float, optional
+        Probability inside the limits.
+
+    Returns
+    -------
+    SmoothedRatios
+        Relative risks against the reference of `sir`, one an area.
+
+    Raises
+    ------
+    EstimationError
+        If fewer than two areas have a ratio, or there is no case.
+    ParameterError
+        If the method or an option is unknown.
+
+    Notes
+    -----
+    The common law is estimated from the counts and then taken as known: limits are a little narrow
+    when areas are few. When the counts vary no more than chance the law has no width: all areas are
+    given the overall ratio, without limits.
+
+    Examples
+    --------
+    >>> from epi.association import estimate_sir
+    >>> cases = pd.DataFrame({"area": list("abcd"), "observed": [9, 39, 11, 2]})
+    >>> people = pd.DataFrame({"area": list("abcd"), "person_years": [1_400.0, 8_700.0, 6_000.0, 5_500.0]})
+    >>> sir = estimate_sir(cases, people, "area", strata=(), reference=pd.DataFrame({"rate": [0.001]}))
+    >>> smooth_ratios(sir).table[["area", "sir", "rr"]].round(2).values.tolist()
+    [['a', 6.43, 5.59], ['b', 4.48, 4.41], ['c', 1.83, 1.93], ['d', 0.36, 0.58]]
+    """
+    check_level(level)
+    if method not in METHODS:
+        raise ParameterError(f"method is {method!r}", " or ".join(map(repr, METHODS)))
+    known = informed_areas(sir)
+    observed, expected = known["observed"].to_numpy(dtype=float), known["expected"].to_numpy(dtype=float)
+    fits = {"poisson-gamma": poisson_gamma, "clayton-kaldor": log_normal, "marshall": marshall}
+    fit = fits[method](observed, expected)
+    return present_smoothed(sir, fit, fit.parameters, method, threshold, level)
+
+
+def present_smoothed(
+    sir: Sir, posterior: Posterior, parameters: Mapping[str, float], method: str, threshold: float, level: float
+) -> SmoothedRatios:
+    """Set out the laws of areas as a result.
+
+    Parameters
+    ----------
+    sir : Sir
+        Incidence ratios that were smoothed.
+    posterior : Posterior
+        Laws of the areas that have a ratio, sorted by area.
+    parameters : mapping
+        Parameters common to all areas.
+    method : str
+        One of :data:`METHODS`.
+    threshold : float
+        Relative risk whose exceedance is asked for.
+    level : float
+        Probability inside the limits.
+
+    Returns
+    -------
+    SmoothedRatios
+        The result.
+    """
+    columns = ["area", "name", "observed", "expected", "sir", "status"]
+    table = sir.table.sort_values("area", ignore_index=True)[columns]
+    status = table.pop("status")
+    known = table["sir"].notna().to_numpy()
+    tail = (1 - level) / 2
+    values = {
+        "rr": posterior.estimate,
+        "rr_low": posterior.quantile(tail),
+        "rr_high": posterior.quantile(1 - tail),
+        "exceedance": posterior.exceedance(threshold),
+    }
+    for name, found in values.items():
+        table[name] = np.nan
+        table.loc[known, name] = found
+    table["status"] = status.mask(table["rr"].notna() & table["rr_low"].isna(), FLAT)
+    kept = ("by", "strata", "reference", "years", "note", "synthetic")
+    settings = {
+        "method": method,
+        "threshold": float(threshold),
+        "level": level,
+        **{name: sir.settings[name] for name in kept if name in sir.settings},
+    }
+    return SmoothedRatios(table, posterior, dict(parameters), settings)
