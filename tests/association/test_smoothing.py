@@ -9,9 +9,11 @@ import pytest
 
 import epi
 from epi.association import check_overdispersion, estimate_sir, smooth_ratios
-from epi.association.smoothing import FLAT, METHODS
+from epi.association.smoothing import FLAT
 from epi.errors import EstimationError, ParameterError
 from epi.plotting import render
+from epi.stats.spatial import weights_from_pairs
+from epi.stats.spatial.bym2 import fit_bym2
 from epi.stats.spatial.empirical_bayes import log_normal, marshall, poisson_gamma
 
 ORACLE = Path(__file__).parents[1] / "oracle"
@@ -114,7 +116,7 @@ def test_charts_are_drawn_from_the_table_they_are_given(lang):
 def test_the_order_of_rows_does_not_matter():
     order = [5, 2, 7, 0, 1, 6, 4, 3]
     shuffled = ratios(*[[column[i] for i in order] for column in (DEPARTMENTS, OBSERVED, EXPECTED)])
-    for method in METHODS:
+    for method in ("poisson-gamma", "clayton-kaldor", "marshall"):
         pd.testing.assert_frame_equal(
             smooth_ratios(shuffled, method).table, smooth_ratios(ratios(), method).table, check_exact=True
         )
@@ -153,3 +155,41 @@ def test_bad_questions_are_refused():
     for draw in (smooth_ratios(ratios()).chart_map, smooth_ratios(ratios()).chart_shrinkage):
         with pytest.raises(ParameterError, match="lang is 'de'"):
             draw(lang="de")
+
+
+def departments():
+    return weights_from_pairs(
+        DEPARTMENTS,
+        ["01", "01", "01", "01", "07", "07", "26", "38", "38", "38", "42", "73"],
+        ["38", "69", "73", "74", "26", "42", "38", "69", "73", "42", "69", "74"],
+    )
+
+
+def test_bym2_smooths_the_areas_with_a_ratio_whatever_their_order():
+    sir = ratios(observed=[12, np.nan, *OBSERVED[2:]])
+    smoothed = smooth_ratios(sir, "bym2", weights=departments())
+    kept = [0, *range(2, 8)]
+    fit = fit_bym2(
+        np.array(OBSERVED)[kept], np.array(EXPECTED)[kept], departments().select(np.array(DEPARTMENTS)[kept])
+    )
+    assert smoothed.table.loc[kept, "rr"].to_numpy() == pytest.approx(fit.estimate, rel=1e-12)
+    assert smoothed.table.loc[1, "status"] == "count withheld"
+    assert smoothed.parameters["sigma"] == fit.sigma.median
+    order = [5, 2, 7, 0, 1, 6, 4, 3]
+    shuffled = ratios(*[[column[i] for i in order] for column in (DEPARTMENTS, OBSERVED, EXPECTED)])
+    pd.testing.assert_frame_equal(
+        smooth_ratios(shuffled, "bym2", weights=departments().select([DEPARTMENTS[i] for i in order])).table,
+        smooth_ratios(ratios(), "bym2", weights=departments()).table,
+        check_exact=True,
+    )
+    shown = epi.output(smooth_ratios(ratios(), "bym2", weights=departments()), "bym2").decision.table.set_index("area")
+    assert shown.loc["73", ["observed", "rr", "exceedance"]].isna().all()
+
+
+def test_weights_go_with_bym2_and_with_it_alone():
+    with pytest.raises(ParameterError, match="needs spatial weights"):
+        smooth_ratios(ratios(), "bym2")
+    with pytest.raises(ParameterError, match="takes no spatial weights"):
+        smooth_ratios(ratios(), "marshall", weights=departments())
+    with pytest.raises(ParameterError, match="1 of 8 areas have no spatial weights"):
+        smooth_ratios(ratios(), "bym2", weights=departments().select(DEPARTMENTS[1:]))

@@ -13,6 +13,7 @@ from epi.errors import EstimationError, ParameterError
 from epi.geography import communes as places
 from epi.results import Counted, Release
 from epi.stats.intervals import check_level
+from epi.stats.spatial.bym2 import fit_bym2
 from epi.stats.spatial.empirical_bayes import log_normal, marshall, poisson_gamma
 
 if TYPE_CHECKING:
@@ -20,13 +21,15 @@ if TYPE_CHECKING:
 
     from epi.association.sir import Lang, Sir
     from epi.plotting import Chart
+    from epi.stats.spatial.weights import SpatialWeights
 
-Method = Literal["poisson-gamma", "clayton-kaldor", "marshall"]
+Method = Literal["poisson-gamma", "clayton-kaldor", "marshall", "bym2"]
 METHODS: dict[str, tuple[str, str]] = {
     "poisson-gamma": ("empirical Bayes, Poisson-gamma", "bayésien empirique, Poisson-gamma"),
     "clayton-kaldor": ("empirical Bayes, log-normal (Clayton and Kaldor)",
                        "bayésien empirique, log-normal (Clayton et Kaldor)"),
     "marshall": ("empirical Bayes by moments (Marshall)", "bayésien empirique par moments (Marshall)"),
+    "bym2": ("BYM2 model", "modèle BYM2"),
 }  # fmt: skip
 DECIMALS = 2
 """Of smoothed figures that leave: each bears on every count, and more digits would tell hidden ones."""
@@ -286,7 +289,12 @@ def informed_areas(sir: Sir) -> pd.DataFrame:
 
 
 def smooth_ratios(
-    sir: Sir, method: Method = "poisson-gamma", *, threshold: float = 1.0, level: float = 0.95
+    sir: Sir,
+    method: Method = "poisson-gamma",
+    *,
+    weights: SpatialWeights | None = None,
+    threshold: float = 1.0,
+    level: float = 0.95,
 ) -> SmoothedRatios:
     """Smooth incidence ratios, so that ratios of few expected cases stop standing out by chance.
 
@@ -294,9 +302,12 @@ def smooth_ratios(
     ----------
     sir : Sir
         Incidence ratios by area.
-    method : {"poisson-gamma", "clayton-kaldor", "marshall"}, optional
+    method : {"poisson-gamma", "clayton-kaldor", "marshall", "bym2"}, optional
         Common law of the risks: gamma by maximum likelihood, log-normal as Clayton and Kaldor (1987),
-        or moments only as Marshall (1991).
+        or moments only as Marshall (1991); or neighbours and all areas together, by
+        :func:`epi.stats.spatial.bym2.fit_bym2`.
+    weights : SpatialWeights, optional
+        Who is whose neighbour, for ``bym2``; areas of `sir` must be among its labels.
     threshold : float, optional
         Relative risk whose exceedance is asked for.
     level : float, optional
@@ -312,11 +323,12 @@ def smooth_ratios(
     EstimationError
         If fewer than two areas have a ratio, or there is no case.
     ParameterError
-        If the method or an option is unknown.
+        If the method or an option is unknown, or weights are lacking, not called for, or lack areas.
 
     Notes
     -----
-    The common law is estimated from the counts and then taken as known: limits are a little narrow
+    ``bym2`` gives posterior medians, and carries the uncertainty of its own parameters. The common law
+    of the others is estimated from the counts and then taken as known: limits are a little narrow
     when areas are few. When the counts vary no more than chance the law has no width: all areas are
     given the overall ratio, without limits.
 
@@ -334,6 +346,20 @@ def smooth_ratios(
         raise ParameterError(f"method is {method!r}", " or ".join(map(repr, METHODS)))
     known = informed_areas(sir)
     observed, expected = known["observed"].to_numpy(dtype=float), known["expected"].to_numpy(dtype=float)
+    if (method == "bym2") != (weights is not None):
+        raise ParameterError(
+            f"method {method!r} {'needs' if method == 'bym2' else 'takes no'} spatial weights",
+            "weights with bym2, and with it alone",
+            "epi.geography.neighbours(level) gives them",
+        )
+    if weights is not None:
+        model = fit_bym2(observed, expected, weights.select(known["area"]))
+        learned = {
+            f"{name}{end}": getattr(law, part)
+            for name, law in (("sigma", model.sigma), ("phi", model.phi))
+            for end, part in (("", "median"), ("_low", "low"), ("_high", "high"))
+        }
+        return present_smoothed(sir, model, learned, method, threshold, level)
     fits = {"poisson-gamma": poisson_gamma, "clayton-kaldor": log_normal, "marshall": marshall}
     fit = fits[method](observed, expected)
     return present_smoothed(sir, fit, fit.parameters, method, threshold, level)
