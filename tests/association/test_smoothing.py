@@ -14,7 +14,8 @@ from epi.errors import EstimationError, ParameterError
 from epi.plotting import render
 from epi.stats.spatial import weights_from_pairs
 from epi.stats.spatial.bym2 import fit_bym2
-from epi.stats.spatial.empirical_bayes import log_normal, marshall, poisson_gamma
+from epi.stats.spatial.empirical_bayes import log_normal, poisson_gamma
+from epi.stats.spatial.marshall import marshall
 
 ORACLE = Path(__file__).parents[1] / "oracle"
 R = json.loads((ORACLE / "smoothing.json").read_text())

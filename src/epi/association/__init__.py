@@ -8,6 +8,7 @@ from epi.association.screen import Screen
 from epi.association.screening import screen_exposures
 from epi.association.sir import Sir, estimate_sir
 from epi.association.smoothing import SmoothedRatios, smooth_ratios
+from epi.association.spatial_regression import SpatialRegression, fit_spatial_regression
 
 __all__ = [
     "Overdispersion",
@@ -15,9 +16,11 @@ __all__ = [
     "Screen",
     "Sir",
     "SmoothedRatios",
+    "SpatialRegression",
     "check_overdispersion",
     "estimate_rates",
     "estimate_sir",
+    "fit_spatial_regression",
     "screen_exposures",
     "smooth_ratios",
 ]

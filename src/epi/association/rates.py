@@ -91,7 +91,7 @@ def estimate_rates(
     strata : sequence of str, optional
         Strata of the standardisation, ``age_low`` among them for a named standard.
     standard : str or pandas.DataFrame, optional
-        ``european_2013``, ``us_2010`` (both sexes alike, truncated at the ages that a cohort's
+        ``european_2013``, ``who_world``, ``us_2010`` (both sexes alike, truncated at the ages that a cohort's
         definition takes in), or a frame of the strata and ``weight``, used as it is.
     years : float, optional
         Years of observation; a cohort's own period by default.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -14,13 +14,13 @@ from epi.geography import communes as places
 from epi.results import Counted, Release
 from epi.stats.intervals import check_level
 from epi.stats.spatial.bym2 import fit_bym2
-from epi.stats.spatial.empirical_bayes import log_normal, marshall, poisson_gamma
+from epi.stats.spatial.empirical_bayes import log_normal, poisson_gamma
+from epi.stats.spatial.marshall import marshall
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from epi.association.sir import Lang, Sir
     from epi.plotting import Chart
+    from epi.stats.spatial.posterior import Posterior
     from epi.stats.spatial.weights import SpatialWeights
 
 Method = Literal["poisson-gamma", "clayton-kaldor", "marshall", "bym2"]
@@ -37,45 +37,6 @@ SURE = (0.01, 0.99)
 """A published probability is neither 0 nor 1."""
 DERIVED = ("sir", "rr", "rr_low", "rr_high", "exceedance")
 FLAT = "no variation beyond chance"
-
-
-class Posterior(Protocol):
-    """Laws of relative risks, one for each area."""
-
-    @property
-    def estimate(self) -> NDArray[np.float64]:
-        """Relative risk of each area."""
-        ...
-
-    def quantile(self, probability: float) -> NDArray[np.float64]:
-        """Give a quantile of each law.
-
-        Parameters
-        ----------
-        probability : float
-            Between 0 and 1.
-
-        Returns
-        -------
-        numpy.ndarray
-            Relative risks.
-        """
-        ...
-
-    def exceedance(self, threshold: float = 1.0) -> NDArray[np.float64]:
-        """Give the probability that each risk is above a threshold.
-
-        Parameters
-        ----------
-        threshold : float, optional
-            Relative risk.
-
-        Returns
-        -------
-        numpy.ndarray
-            Probabilities.
-        """
-        ...
 
 
 @dataclass(frozen=True)

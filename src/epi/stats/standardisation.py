@@ -20,6 +20,12 @@ STANDARDS: dict[str, dict[int, int]] = {
         0: 5000, 5: 5500, 10: 5500, 15: 5500, 20: 6000, 25: 6000, 30: 6500, 35: 7000, 40: 7000, 45: 7000,
         50: 7000, 55: 6500, 60: 6000, 65: 5500, 70: 5000, 75: 4000, 80: 2500, 85: 1500, 90: 800, 95: 200,
     },
+    # WHO world standard, average population of 2000-2025 (Ahmad and others, GPE discussion paper 31, 2001), per
+    # 100,000 as published; 95-99 (40) and 100 and over (5) added up. The published shares sum to 100.035 %.
+    "who_world": {
+        0: 8860, 5: 8690, 10: 8600, 15: 8470, 20: 8220, 25: 7930, 30: 7610, 35: 7150, 40: 6590, 45: 6040,
+        50: 5370, 55: 4550, 60: 3720, 65: 2960, 70: 2210, 75: 1520, 80: 910, 85: 440, 90: 150, 95: 45,
+    },
     # US Census Bureau, 2010 census, Summary File 1: 308,745,538 persons; 95 is 95 and over.
     "us_2010": {
         0: 20_201_362, 5: 20_348_657, 10: 20_677_194, 15: 22_040_343, 20: 21_585_999, 25: 21_101_849,
@@ -36,7 +42,7 @@ def standard_population(name: str) -> pd.DataFrame:
 
     Parameters
     ----------
-    name : {"european_2013", "us_2010"}
+    name : {"european_2013", "who_world", "us_2010"}
         Which one.
 
     Returns

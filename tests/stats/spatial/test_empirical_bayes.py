@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from epi.errors import EstimationError, ParameterError
 from epi.stats.spatial import weights_from_pairs
-from epi.stats.spatial.empirical_bayes import log_normal, marshall, marshall_local, poisson_gamma
+from epi.stats.spatial.empirical_bayes import log_normal, poisson_gamma
+from epi.stats.spatial.marshall import marshall, marshall_local
 
 ORACLE = Path(__file__).parents[2] / "oracle"
 R = json.loads((ORACLE / "smoothing.json").read_text())
