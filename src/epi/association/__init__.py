@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from epi.association.overdispersion import Overdispersion, check_overdispersion
 from epi.association.rates import Rates, estimate_rates
+from epi.association.referral import Referral, estimate_referral
 from epi.association.screen import Screen
 from epi.association.screening import screen_exposures
 from epi.association.sir import Sir, estimate_sir
@@ -13,12 +14,14 @@ from epi.association.spatial_regression import SpatialRegression, fit_spatial_re
 __all__ = [
     "Overdispersion",
     "Rates",
+    "Referral",
     "Screen",
     "Sir",
     "SmoothedRatios",
     "SpatialRegression",
     "check_overdispersion",
     "estimate_rates",
+    "estimate_referral",
     "estimate_sir",
     "fit_spatial_regression",
     "screen_exposures",

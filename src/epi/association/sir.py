@@ -32,6 +32,7 @@ WITHHELD = "count withheld"
 EMPTY = "no population"
 NOBODY = "nobody expected"
 SMALL = "population too small"
+USUAL = (WITHHELD, EMPTY, NOBODY, SMALL)
 
 
 @dataclass(frozen=True)
@@ -292,7 +293,7 @@ def estimate_sir(
         "synthetic": bool(getattr(getattr(observed, "workspace", None), "synthetic", False)),
         **tab.settings(),
     }
-    overall = {**_overall(table, level), "unplaced_person_years": tab.unplaced_person_years}
+    overall = {**summarise(table, level), "unplaced_person_years": tab.unplaced_person_years}
     return Sir(table, overall, tab.losses, settings)
 
 
@@ -346,7 +347,21 @@ def _reference_rates(tab: Tabulation, reference: Literal["internal"] | pd.DataFr
     return sums[[*strata, "rate"]], "internal"
 
 
-def _overall(table: pd.DataFrame, level: float) -> dict[str, Any]:
+def summarise(table: pd.DataFrame, level: float) -> dict[str, Any]:
+    """Add up the areas that have a ratio.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Areas with `observed`, `expected`, `person_years`, `sir` and `status`.
+    level : float
+        Confidence level.
+
+    Returns
+    -------
+    dict
+        As in :attr:`Sir.overall`.
+    """
     informed = table[table["sir"].notna()]
     observed, expected = float(informed["observed"].sum()), float(informed["expected"].sum())
     time = float(informed["person_years"].sum())
@@ -364,7 +379,7 @@ def _overall(table: pd.DataFrame, level: float) -> dict[str, Any]:
         "rate_ci_low": rate.low,
         "rate_ci_high": rate.high,
         "areas": len(informed),
-        "left_out": {why: int((out["status"] == why).sum()) for why in (WITHHELD, EMPTY, NOBODY, SMALL)},
+        "left_out": {why: int((out["status"] == why).sum()) for why in dict.fromkeys([*USUAL, *sorted(out["status"])])},
         "left_out_person_years": float(out["person_years"].sum()),
         "cases_without_population": int(out.loc[out["status"] == EMPTY, "observed"].sum()),
     }

@@ -262,7 +262,8 @@ def _irls(
 def _settled(x: NDArray[np.float64], y: NDArray[np.float64], mu: NDArray[np.float64], alpha: float | None) -> bool:
     """Tell whether the score is zero, up to rounding, as it is at a maximum."""
     residual = y - mu if alpha is None else (y - mu) / (1 + alpha * mu)
-    size = np.sqrt((x**2).sum(axis=0) * max(float((residual**2).sum()), 1e-300))
+    # The floor lets a model that fits to the letter, with no residual left but rounding, be settled.
+    size = np.sqrt((x**2).sum(axis=0) * max(float((residual**2).sum()), 1e-9 * float(mu.sum())))
     return bool((np.abs(x.T @ residual) <= 1e-6 * size).all())
 
 
