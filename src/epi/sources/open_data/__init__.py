@@ -1,0 +1,156 @@
+"""Open French data: a reader for each official layout, and what is known of every file.
+
+Each reader gives an :class:`OpenTable`: producer, vintage, licence, unit, spatial support, geography of
+its codes, areas that are missing. Layouts are declared in ``layouts/*.yml``; ``epi data list`` shows them.
+"""
+
+from __future__ import annotations
+
+from epi.sources.open_data.accessibility import read_apl
+from epi.sources.open_data.care import (
+    read_births_communes,
+    read_births_deaths,
+    read_bpe_health,
+    read_finess,
+    read_finess_excerpt,
+    read_life_tables,
+    read_population_age_sex,
+    read_population_communes,
+)
+from epi.sources.open_data.carrying import carry_to_current, count_sites
+from epi.sources.open_data.checks import (
+    read_chorley_incinerator,
+    read_chorley_points,
+    read_mortality_departements,
+    read_nc_sids,
+    read_nc_sids_neighbours,
+    read_ny8_leukemia,
+    read_ny8_neighbours,
+    read_pennlc_cases,
+    read_pennlc_counties,
+    read_scotland_lip_cancer,
+    read_t1d_counts,
+)
+from epi.sources.open_data.environment import (
+    read_air_communes,
+    read_air_stations,
+    read_basol,
+    read_icpe,
+    read_irep_emissions,
+    read_irep_establishments,
+    read_irep_located,
+    read_land_cover,
+    read_pesticides_communes,
+    read_pesticides_postal,
+    read_radon,
+    read_water_networks,
+    read_water_samples,
+)
+from epi.sources.open_data.folder import find_open_data
+from epi.sources.open_data.irep import locate_irep
+from epi.sources.open_data.layout import KINDS, Column, Form, Layout, all_layouts, layout_of
+from epi.sources.open_data.postal import share_purchases
+from epi.sources.open_data.reading import read_layout
+from epi.sources.open_data.society import (
+    read_arrondissements,
+    read_bassins_de_vie,
+    read_census_csp,
+    read_diplomas,
+    read_edi,
+    read_employment,
+    read_fdep,
+    read_filosofi,
+    read_filosofi_iris,
+    read_melodi_diplomas,
+    read_melodi_employment,
+)
+from epi.sources.open_data.table import OpenTable
+from epi.sources.open_data.territory import (
+    read_cog_communes,
+    read_commune_history,
+    read_communes,
+    read_contours_communes,
+    read_contours_departements,
+    read_contours_regions,
+    read_density_grid,
+    read_insee_files,
+    read_iris,
+    read_movements,
+    read_postal_codes,
+    read_zonings,
+)
+from epi.sources.open_data.water import read_water_results, summarise_water
+
+__all__ = [
+    "KINDS",
+    "Column",
+    "Form",
+    "Layout",
+    "OpenTable",
+    "all_layouts",
+    "carry_to_current",
+    "count_sites",
+    "find_open_data",
+    "layout_of",
+    "locate_irep",
+    "read_air_communes",
+    "read_air_stations",
+    "read_apl",
+    "read_arrondissements",
+    "read_basol",
+    "read_bassins_de_vie",
+    "read_births_communes",
+    "read_births_deaths",
+    "read_bpe_health",
+    "read_census_csp",
+    "read_chorley_incinerator",
+    "read_chorley_points",
+    "read_cog_communes",
+    "read_commune_history",
+    "read_communes",
+    "read_contours_communes",
+    "read_contours_departements",
+    "read_contours_regions",
+    "read_density_grid",
+    "read_diplomas",
+    "read_edi",
+    "read_employment",
+    "read_fdep",
+    "read_filosofi",
+    "read_filosofi_iris",
+    "read_finess",
+    "read_finess_excerpt",
+    "read_icpe",
+    "read_insee_files",
+    "read_irep_emissions",
+    "read_irep_establishments",
+    "read_irep_located",
+    "read_iris",
+    "read_land_cover",
+    "read_layout",
+    "read_life_tables",
+    "read_melodi_diplomas",
+    "read_melodi_employment",
+    "read_mortality_departements",
+    "read_movements",
+    "read_nc_sids",
+    "read_nc_sids_neighbours",
+    "read_ny8_leukemia",
+    "read_ny8_neighbours",
+    "read_pennlc_cases",
+    "read_pennlc_counties",
+    "read_pesticides_communes",
+    "read_pesticides_postal",
+    "read_population_age_sex",
+    "read_population_communes",
+    "read_postal_codes",
+    "read_radon",
+    "read_scotland_lip_cancer",
+    "read_t1d_counts",
+    "read_water_networks",
+    "read_water_results",
+    "read_water_samples",
+    "read_zonings",
+    "share_purchases",
+    "summarise_water",
+]
