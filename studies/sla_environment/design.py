@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from epi.codes import UNDETERMINED, Code, CodeList, open_code_list, open_nomenclature
 from epi.cohort import Cohort
+from epi.errors import ParameterError
 from epi.workspace import Workspace
 
 MOTOR_NEURON_GROUP = 98503
@@ -65,16 +66,28 @@ def select_cases(
     return _placed(cases, minimal_population).index_on("diagnosis")
 
 
+CONTROL_GROUPS: dict[str, str] = {
+    "comparable_networks": "another rare disease, followed by comparable networks",
+    "monogenic_neurological": "a monogenic neurological disease of adults",
+    "monogenic_other": "a monogenic disease followed by other networks",
+}
+"""The three groups of controls. The last two have a genetic cause: no environment can have made them, so that they
+share the network's blind spots and nothing else; against them an association cannot be a cause that controls share."""
+
+GENETIC_LISTS = {"monogenic_neurological": "controls_neurological", "monogenic_other": "controls_other_networks"}
+
+
 def select_controls(
     workspace: Workspace,
     *,
     start: str,
     end: str,
+    control_group: str = "comparable_networks",
     control_networks: Sequence[str] = ("FILNEMUS", "BRAIN-TEAM"),
     minimum_age: int = 18,
     minimal_population: int = 0,
 ) -> Cohort:
-    """Define controls: adults of comparable networks, with another rare disease, who entered in the same period.
+    """Define controls: adults with another rare disease, who entered the base in the same period.
 
     Entry is the first inclusion in any site of the base; the networks are those that follow the patient,
     at entry or later.
@@ -85,8 +98,10 @@ def select_controls(
         The data.
     start, end : str
         First and last day of inclusion.
+    control_group : {"comparable_networks", "monogenic_neurological", "monogenic_other"}
+        Which controls; see `CONTROL_GROUPS`.
     control_networks : sequence of str
-        Networks (*filières*) they are followed by.
+        Networks (*filières*) that follow the comparable ones; the other groups are defined by disease.
     minimum_age : int
         Lowest age at inclusion, completed years.
     minimal_population : int
@@ -96,15 +111,26 @@ def select_controls(
     -------
     Cohort
         The controls.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such group.
     """
-    related = open_code_list("als_and_related")
+    if control_group not in CONTROL_GROUPS:
+        raise ParameterError(f"control_group is {control_group!r}", ", ".join(CONTROL_GROUPS))
+    genetic = GENETIC_LISTS.get(control_group)
+    diseases = open_code_list(genetic) if genetic else any_rare_disease()
     controls = (
         workspace.cohort("Controls")
-        .diagnosed_with(any_rare_disease(), descendants=False, status={"confirmed", "probable"})
+        .diagnosed_with(diseases, descendants=bool(genetic), status={"confirmed", "probable"})
         .first_included_between(start, end)
-        .at_sites(fsmr=tuple(control_networks))
-        .aged(at_least=minimum_age)
-        .without_diagnosis([MOTOR_NEURON_GROUP, *related.orpha_codes], descendants=True, status=SUSPECTED)
+    )
+    if not genetic:
+        controls = controls.at_sites(fsmr=tuple(control_networks))
+    related = open_code_list("als_and_related")
+    controls = controls.aged(at_least=minimum_age).without_diagnosis(
+        [MOTOR_NEURON_GROUP, *related.orpha_codes], descendants=True, status=SUSPECTED
     )
     return _placed(controls, minimal_population).index_on("first_inclusion")
 

@@ -242,3 +242,27 @@ def test_every_word_of_the_frame_is_in_both_languages(lang: str) -> None:
     assert not [key for key, text in texts.items() if "{" in text]
     if lang == "fr":
         assert not [key for key, text in texts.items() if re.search(r" [:;?!»%]|« ", text)]
+
+
+def test_a_reporting_checklist_has_its_page_and_its_links_lead_somewhere(spoil, tmp_path: Path) -> None:
+    from epi.runner.checklist import list_items
+
+    answers = ["output:groups", "notebook:01_counts.ipynb", "page:limits", "protocol:question"]
+    items = [item.key for item in list_items(["RECORD"])]
+    text = "guidelines: [RECORD]\nitems:\n" + "".join(
+        f'  "{key}": {{where: ["{answers[rank % len(answers)]}"]}}\n' for rank, key in enumerate(items)
+    )
+    text = text.replace(
+        '{where: ["protocol:question"]}', '{applies: false, note: {fr: "non liées", en: "unlinked"}}', 1
+    )
+    runs = spoil(folder=lambda place: (place / "checklist.yml").write_text(text, encoding="utf-8"))
+    site = build_site(runs, tmp_path / "site")
+    for lang, name, words in (("fr", "Grille de présentation", "sans objet (non liées)"),
+                              ("en/", "Reporting checklist", "not applicable (unlinked)")):  # fmt: skip
+        folder = site.folder / ("" if lang == "fr" else lang) / "studies" / "toy"
+        html = (folder / "checklist.html").read_text(encoding="utf-8")
+        assert name in html and words in html and name in (folder / "index.html").read_text(encoding="utf-8")
+        for target in set(re.findall(r'href="([a-z0-9_]+\.html)(?:#[a-z-_]+)?"', html)):
+            assert (folder / target).is_file(), target
+        for anchor in set(re.findall(r'href="index\.html#([a-z-_]+)"', html)):
+            assert f'id="{anchor}"' in (folder / "index.html").read_text(encoding="utf-8"), anchor

@@ -238,6 +238,7 @@ def find_faults(study: Study, *, only_blocking: bool = False) -> list[str]:
     blocking += [f"parameter {name} is in no notebook's parameters cell" for name in unused]
     blocking += list(_output_faults(protocol, calls))
     layout += _preset_faults(study)
+    layout += _checklist_faults(study, calls)
     return blocking if only_blocking else blocking + layout
 
 
@@ -338,6 +339,19 @@ def _output_faults(protocol: Protocol, calls: _Calls) -> Iterator[str]:
     if "record" not in calls.free:
         for name in sorted(set(protocol.highlights) - calls.record):
             yield f"highlight {name} is not recorded by any notebook"
+
+
+def _checklist_faults(study: Study, calls: _Calls) -> list[str]:
+    from epi.runner.checklist import FILE, find_checklist_faults, read_checklist
+
+    try:
+        checklist = read_checklist(study.folder)
+    except EpiError as error:
+        return [error.sentence.replace("\n", " ")]
+    if checklist is None:
+        return []
+    recorded = None if "record" in calls.free else sorted(calls.record)
+    return [f"{FILE}: {fault}" for fault in find_checklist_faults(checklist, study.protocol, recorded)]
 
 
 def _preset_faults(study: Study) -> list[str]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from epi.errors import EpiError, ParameterError
 from epi.files import digest_file, digest_text, dump_json, storage_faults, write_json, write_text
+from epi.runner.checklist import FILE as CHECKLIST
 from epi.runner.failure import cause_in_public, publishable, run_error
 from epi.runner.folder import MANIFEST, Run, clear_folder, list_runs, locked, read_manifest, released_files, run_folder
 from epi.runner.identity import (
@@ -114,7 +115,9 @@ def run_study(
             **_data(study, place, ingredients),
         }
         write_json(folder / MANIFEST, manifest)
-        shutil.copyfile(study.folder / "protocol.yml", folder / "protocol.yml")
+        for name in ("protocol.yml", CHECKLIST):
+            if (study.folder / name).is_file():
+                shutil.copyfile(study.folder / name, folder / name)
         start = time.perf_counter()
         try:
             executed = _execute(study, ingredients["parameters"], folder, place, lang, progress or Progress())

@@ -13,8 +13,10 @@ from typing import Any
 import epi
 from epi.files import write_bytes, write_json, write_text
 from epi.protocol import Protocol, read_protocol
+from epi.runner.checklist import read_checklist
 from epi.runner.folder import Run
 from epi.runner.site import content, provenance
+from epi.runner.site.checklist import CHECKLIST_PAGE, checklist_view
 from epi.runner.site.figures import label_of, localised, moment_text, number
 from epi.runner.site.flow import read_flow
 from epi.runner.site.markup import Store, sanitise_html
@@ -176,6 +178,7 @@ class Builder:
             "flow": [],
             "flow_picture": "",
             "opposition": None,
+            "checklist_href": "",
         }
         if done and run is not None:
             files = up + self._files(entry, run)
@@ -185,6 +188,17 @@ class Builder:
             if lang == LANGS[0]:
                 self.left_out += left_out
             gate = read_record(run)
+            checklist = read_checklist(run.folder)
+            if checklist is not None:
+                values["checklist_href"] = CHECKLIST_PAGE
+                self._write(
+                    "checklist.html",
+                    f"{place}/{CHECKLIST_PAGE}",
+                    lang,
+                    guidelines=checklist_view(checklist, protocol, lang),
+                    study_title=about["title"],
+                    study_page="index.html",
+                )
             values |= {
                 "results": content.results_view(protocol, rows, lang),
                 "results_href": f"{files}/results.json",

@@ -180,6 +180,19 @@ _WORDS: dict[str, tuple[str, str]] = {
         "The code that ran, cell by cell, with the outputs that passed the gate.",
     ),
     "notebook": ("Notebook", "Notebook"),
+    "checklist": ("Grille de présentation", "Reporting checklist"),
+    "checklist_text": (
+        "Où l'étude répond à chaque point des recommandations STROBE et RECORD. Les sujets sont nommés dans nos mots ; "
+        "les recommandations elles-mêmes font foi.",
+        "Where the study answers each item of the STROBE and RECORD guidelines. Subjects are named in our words; the "
+        "guidelines themselves hold.",
+    ),
+    "item": ("Point", "Item"),
+    "subject": ("Sujet", "Subject"),
+    "where": ("Où", "Where"),
+    "not_applicable": ("sans objet", "not applicable"),
+    "pointer_protocol": ("protocole", "protocol"),
+    "pointer_result": ("résultat", "result"),
     "seconds": ("Secondes", "Seconds"),
     "cell": ("Cellule", "Cell"),
     "injected": ("Paramètres de cette exécution", "Parameters of this run"),
