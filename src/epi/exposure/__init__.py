@@ -9,22 +9,32 @@ from epi.cohort import Cohort
 from epi.exposure.area import average_by_area
 from epi.exposure.catalogue import Catalogue, VariableInfo, open_catalogue
 from epi.exposure.coverage import Coverage
+from epi.exposure.coverage_map import chart_silence
 from epi.exposure.derived import DERIVED, nearest_site_km
 from epi.exposure.enrichment import Enriched, enrich
 from epi.exposure.open_registers import OpenRegister, read_t1d
+from epi.exposure.provenance import STATUSES, ExposureMethods, Provenance
+from epi.exposure.residences import check_residences
 from epi.exposure.scaling import ScaledExposure, scale_exposure
+from epi.exposure.themes import THEMES
 
 Cohort.register("enrich", enrich)
 
 __all__ = [
     "DERIVED",
+    "STATUSES",
+    "THEMES",
     "Catalogue",
     "Coverage",
     "Enriched",
+    "ExposureMethods",
     "OpenRegister",
+    "Provenance",
     "ScaledExposure",
     "VariableInfo",
     "average_by_area",
+    "chart_silence",
+    "check_residences",
     "enrich",
     "nearest_site_km",
     "open_catalogue",

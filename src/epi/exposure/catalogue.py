@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from epi.errors import DataError, ParameterError
-from epi.geography.communes import fold
+from epi.exposure.periods import stated_years
+from epi.exposure.themes import THEMES, find_matches, theme_of
 
 if TYPE_CHECKING:
     from epi.results import Release
@@ -42,6 +43,18 @@ class VariableInfo:
         What a higher value means.
     derived : bool
         Computed at residence rather than read.
+    theme : str
+        A key of :data:`~epi.exposure.themes.THEMES`; found from the name and labels when not given.
+    panel_years : str
+        Years of the yearly values, such as ``2000-2024``; empty where there is a single vintage.
+    missing_areas : str
+        Where the register says nothing.
+    method : str
+        How the value of an area was made, when it is not simply read.
+    uncertainty : str
+        What is known of its error.
+    distance_column : str
+        Column of the register that gives the distance of the monitor, in metres.
     """
 
     name: str
@@ -56,6 +69,27 @@ class VariableInfo:
     origin: str
     direction_note: str = ""
     derived: bool = False
+    theme: str = ""
+    panel_years: str = ""
+    missing_areas: str = ""
+    method: str = ""
+    uncertainty: str = ""
+    distance_column: str = ""
+
+    @property
+    def period(self) -> tuple[int, int] | None:
+        """First and last year that values are of; None where the register states none."""
+        return stated_years(self.panel_years or self.vintage)
+
+    @property
+    def how(self) -> str:
+        """How a member got the value."""
+        if self.method:
+            return self.method
+        if self.derived:
+            return "computed from the commune's centroid or area"
+        place = {"commune": "commune", "bassin_de_vie": "bassin de vie of the commune"}.get(self.support, self.support)
+        return f"value of the {place}"
 
     def label(self, lang: Literal["fr", "en"] = "en") -> str:
         """Give the label in one language.
@@ -92,6 +126,9 @@ class VariableInfo:
 
 
 _REQUIRED = ("label_en", "label_fr", "unit", "source", "producer", "vintage", "licence", "support", "origin")
+_OPTIONAL = (
+    "direction_note", "theme", "panel_years", "missing_areas", "method", "uncertainty", "distance_column"
+)  # fmt: skip
 
 
 def read_info(name: str, about: Mapping[str, Any]) -> VariableInfo:
@@ -138,7 +175,8 @@ def read_info(name: str, about: Mapping[str, Any]) -> VariableInfo:
         licence=known["licence"],
         support=known["support"],
         origin=known["origin"],
-        direction_note=str(about.get("direction_note") or ""),
+        derived=bool(about.get("derived", False)),
+        **{field: str(about.get(field) or "") for field in _OPTIONAL},
     )
 
 
@@ -182,8 +220,19 @@ class Catalogue(Mapping[str, VariableInfo]):
 
     @property
     def table(self) -> pd.DataFrame:
-        """One row for each variable."""
-        return pd.DataFrame([asdict(variable) for variable in self.variables])
+        """One row for each variable; `theme`, `year_first` and `year_last` are worked out where not given."""
+        rows = []
+        for variable in self.variables:
+            period = variable.period
+            rows.append(
+                asdict(variable)
+                | {
+                    "theme": theme_of(variable),
+                    "year_first": None if period is None else period[0],
+                    "year_last": None if period is None else period[1],
+                }
+            )
+        return pd.DataFrame(rows).astype({"year_first": "Int64", "year_last": "Int64"}) if rows else pd.DataFrame()
 
     @property
     def labels(self) -> dict[str, dict[str, Any]]:
@@ -195,27 +244,39 @@ class Catalogue(Mapping[str, VariableInfo]):
         """Whether any variable has invented values."""
         return any(variable.origin == "synthetic" for variable in self.variables)
 
-    def search(self, text: str) -> pd.DataFrame:
-        """Find variables whose name, labels, source or producer hold all the words.
+    def search(self, text: str = "", *, theme: str | None = None, year: int | None = None) -> pd.DataFrame:
+        """Find variables by words of their name, labels, source, producer or theme, in French or English.
 
         Parameters
         ----------
-        text : str
-            Words in French or English; case and accents do not matter.
+        text : str, optional
+            Words in French or English; case, accents and small words do not matter, and a word finds those
+            of the same meaning (``pollution de l'air`` finds PM2.5, ``deprivation`` finds ``défavorisation``).
+        theme : str, optional
+            Only one theme: a key of :data:`~epi.exposure.THEMES`.
+        year : int, optional
+            Only variables with values of that year.
 
         Returns
         -------
         pandas.DataFrame
             Rows of `table`.
+
+        Raises
+        ------
+        ParameterError
+            If there is no such theme.
         """
+        if theme is not None and theme not in THEMES:
+            raise ParameterError(f"the theme {theme!r} is unknown", ", ".join(THEMES))
         table = self.table
         if table.empty:
             return table
-        columns = ["name", "label_en", "label_fr", "source", "producer", "direction_note"]
-        hay = fold(table[columns].agg(" ".join, axis=1))
-        keep = pd.Series(True, index=table.index)
-        for word in fold(pd.Series([text])).iloc[0].split():
-            keep &= hay.str.contains(word, regex=False)
+        keep = find_matches(table, text)
+        if theme is not None:
+            keep &= table["theme"] == theme
+        if year is not None:
+            keep &= ((table["year_first"] <= year) & (year <= table["year_last"])).fillna(False).astype(bool)
         return table[keep].reset_index(drop=True)
 
     def describe(self, name: str) -> VariableInfo:
@@ -318,8 +379,17 @@ def open_catalogue(workspace: Workspace) -> Catalogue:
     from epi.exposure.derived import derived_infos
 
     table = workspace.reference("exposures")
-    about = workspace.reference_info("exposures")
+    about = dict(workspace.reference_info("exposures"))
     names = [str(name) for name in table.columns if name != "insee_code"]
+    if workspace.has_reference("exposure_panel"):
+        panel = workspace.reference("exposure_panel")
+        yearly = [str(name) for name in panel.columns if name not in ("insee_code", "year")]
+        told = workspace.reference_info("exposure_panel")
+        years = f"{panel['year'].min()}-{panel['year'].max()}"
+        for name in yearly:
+            if name in told or name in about:
+                about[name] = {"panel_years": years, **(about.get(name) or told[name])}
+        names += [name for name in yearly if name not in names]
     lacking = [name for name in names if name not in about]
     if lacking:
         raise DataError(

@@ -25,12 +25,16 @@ OUTCOMES: dict[str, dict[str, str]] = {
     "not_in_file": {"en": "commune not in the file", "fr": "commune absente du fichier"},
     "missing_overseas": {"en": "no value overseas", "fr": "sans valeur outre-mer"},
     "missing_value": {"en": "no value for the commune", "fr": "sans valeur pour la commune"},
+    "no_index_date": {"en": "no index date", "fr": "sans date index"},
+    "outside_window": {"en": "no vintage of the window", "fr": "sans millésime dans la fenêtre"},
+    "too_few_days": {"en": "too few days known", "fr": "trop peu de jours connus"},
 }
 """What can become of a person for a variable, in the order of reports."""
 
 _COLOURS = {
     "informed": ACCENT, "no_residence": "#7b341e", "abroad": "#c2410c", "not_placed": "#dd7a4a",
     "not_in_file": "#b8860b", "missing_overseas": "#8b5fbf", "missing_value": "#c7b3df",
+    "no_index_date": "#4a5568", "outside_window": "#5b8c3a", "too_few_days": "#a3b18a",
 }  # fmt: skip
 
 
@@ -47,11 +51,14 @@ class Coverage:
         Number of persons.
     labels : mapping
         Variable to its labels, ``{"en": ..., "fr": ...}``.
+    by_commune : pandas.DataFrame, optional
+        For maps: ``variable``, ``insee_code`` (of residence), ``persons`` and ``missing`` (those without value).
     """
 
     table: pd.DataFrame
     total: int
     labels: Mapping[str, Mapping[str, str]]
+    by_commune: pd.DataFrame | None = None
 
     @property
     def summary(self) -> pd.DataFrame:
@@ -136,6 +143,33 @@ class Coverage:
             "fr": f"Barres : part des personnes renseignées pour {count} expositions, et pourquoi les autres non.",
         }[lang]
         return Chart(release, draw, alt)
+
+    def chart_map(self, variable: str, *, level: str = "departement", lang: Lang = "en") -> Chart:
+        """Map the share of persons without value.
+
+        Parameters
+        ----------
+        variable : str
+            The variable.
+        level : str, optional
+            Level of territory.
+        lang : {"fr", "en"}, optional
+            Language of the picture.
+
+        Returns
+        -------
+        Chart
+            A map; the gate hides the areas of few persons, or few persons without value.
+
+        Raises
+        ------
+        ParameterError
+            If the variable was not asked for, or no person has a commune.
+        """
+        from epi.exposure.coverage_map import chart_missing
+
+        self.informed(variable)
+        return chart_missing(self.by_commune, variable, self.labels[variable], level, lang)
 
     def _repr_html_(self) -> str:
         return str(self.summary.to_html(index=False, formatters={"share_informed": "{:.1%}".format}))

@@ -1,11 +1,12 @@
-"""Enrichment: each member gets the exposures of the commune where he or she lives.
+"""Enrichment: each member gets the exposures of the commune where he or she lives, or lived.
 
 One row in, one row out, in the same order. A value that is not there stays missing, and the
-coverage says why; nothing is filled with zero.
+coverage says why; nothing is filled with zero. A value that is not of the time asked for says so.
 """
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -14,10 +15,13 @@ import numpy as np
 import pandas as pd
 
 from epi.errors import DataError, ParameterError
-from epi.exposure.catalogue import Catalogue, VariableInfo, open_catalogue, read_info
-from epi.exposure.coverage import OUTCOMES, Coverage
-from epi.exposure.derived import DERIVED
-from epi.geography import belongs_to, check_codes, to_current
+from epi.exposure.catalogue import Catalogue, open_catalogue, read_info
+from epi.exposure.coverage import Coverage
+from epi.exposure.joining import OutsideWindow, join_at_index, join_windows, locate
+from epi.exposure.lookup import build_lookup, check_reference
+from epi.exposure.periods import Window, read_window, to_days
+from epi.exposure.provenance import ExposureMethods, Provenance, Trace, summarise
+from epi.exposure.residences import check_residences, cut_stays
 
 if TYPE_CHECKING:
     from epi.cohort import Cohort
@@ -40,6 +44,8 @@ class Enriched:
         Where members come from.
     settings : mapping
         What determined the join.
+    trace : Trace or None
+        What the provenance is unfolded from.
     """
 
     table: pd.DataFrame
@@ -47,6 +53,7 @@ class Enriched:
     catalogue: Catalogue
     cohort: Cohort | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    trace: Trace | None = field(default=None, repr=False)
 
     @property
     def n(self) -> int:
@@ -68,10 +75,37 @@ class Enriched:
         """The cohort's period, when there is a cohort."""
         return getattr(self.cohort, "period", None)
 
+    @property
+    def provenance(self) -> Provenance:
+        """Where each value comes from, for the user's screen only."""
+        if self.trace is None:
+            raise ParameterError("nothing was kept of the join", "members enriched by epi.exposure.enrich")
+        return Provenance(self.trace, self.catalogue, self.table)
+
+    @property
+    def methods(self) -> ExposureMethods:
+        """How each variable was given, and to how many persons in which way; it may be released."""
+        if self.trace is None:
+            raise ParameterError("nothing was kept of the join", "members enriched by epi.exposure.enrich")
+        return summarise(self.trace, self.catalogue, self.n, self.settings)
+
+    def explain(self, patient_id: str) -> pd.DataFrame:
+        """Say where the values of one patient come from, on the user's screen only.
+
+        Parameters
+        ----------
+        patient_id : str
+            The patient.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row for each variable.
+        """
+        return self.provenance.explain(patient_id)
+
     def _repr_html_(self) -> str:
         told = "; ".join(info.provenance() for info in self.catalogue.variables)
-        import html
-
         return f"<p>{self.n:,} members. {html.escape(told)}</p>" + self.coverage._repr_html_()
 
 
@@ -79,14 +113,25 @@ def enrich(
     members: Cohort | pd.DataFrame,
     variables: Sequence[str] | None = None,
     *,
+    window: tuple[str, str] | None = None,
+    lag: str | None = None,
+    outside_window: OutsideWindow = "flag",
+    minimum_share: float = 0.0,
+    residences: pd.DataFrame | None = None,
+    index: str = "index_date",
     workspace: Workspace | None = None,
     reference: pd.DataFrame | None = None,
+    panel: pd.DataFrame | None = None,
     about: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Enriched:
-    """Give members the exposures of their commune of residence.
+    """Give members the exposures of their commune of residence, at the index date or in a window before it.
 
     Residence is the members' ``insee_code`` (commune of today); where only
     ``residence_commune`` is there, as recorded, it is followed to today's commune first.
+
+    With a window or a lag, each day of it takes the value of the commune lived in on that day, in its year where
+    values are yearly, and the member gets the mean over the days that have a value. Where earlier residences are
+    not known, that of the index date stands for them: ``methods`` and ``provenance`` count these days.
 
     Parameters
     ----------
@@ -94,12 +139,28 @@ def enrich(
         A cohort, or rows with ``insee_code`` or ``residence_commune``.
     variables : sequence of str, optional
         Names from the catalogue, in the order wanted; all by default.
+    window : tuple of two str, optional
+        First day and first day after, relative to the index date: ``("-10y", "-5y")``.
+    lag : str, optional
+        A time before the index date, ``"10y"``: exposure on that day (the mean of its year for yearly values).
+    outside_window : {"flag", "missing", "refuse"}, optional
+        What to do with a register whose vintages are not of the window, or state no year: keep the value (of the
+        nearest year) and say so in its status, leave it missing, or refuse.
+    minimum_share : float, optional
+        Share of the days of the window, 0 to 1, that must have a value; below, the value is missing.
+    residences : pandas.DataFrame, optional
+        Histories: ``patient_id``, ``insee_code``, ``valid_from``, ``valid_to`` (the day of the move; missing while
+        still there); see :func:`check_residences`.
+    index : str, optional
+        Column of the index date.
     workspace : Workspace, optional
         Where exposures are; the cohort's own by default.
     reference : pandas.DataFrame, optional
         Exposures in place of the workspace's: ``insee_code`` and one column for each variable.
+    panel : pandas.DataFrame, optional
+        Yearly exposures: ``insee_code``, ``year`` and one column for each variable.
     about : mapping, optional
-        Metadata of `reference`, needed with it.
+        Metadata of `reference` and `panel`, needed with them.
 
     Returns
     -------
@@ -109,7 +170,8 @@ def enrich(
     Raises
     ------
     DataError
-        If the exposures have a commune twice, or variables that are not numbers.
+        If the exposures have a commune twice, variables that are not numbers, residences that overlap, or
+        vintages outside the window where that is refused.
     GeographyError
         If codes are numbers or have lost their leading zero.
     ParameterError
@@ -127,35 +189,35 @@ def enrich(
     """
     frame, cohort = _members(members)
     workspace = workspace or getattr(members, "workspace", None)
-    reference, catalogue = _source(workspace, reference, about)
+    asked = read_window(window, lag)
+    _check_options(outside_window, minimum_share, asked, residences)
+    reference, panel, catalogue = _source(workspace, reference, panel, about)
     chosen = catalogue.select(variables)
-    taken = [name for name in chosen if name in frame.columns]
-    if taken:
-        raise ParameterError(
-            f"the members already have {', '.join(taken)}", "names that are free", "rename or drop these columns first"
-        )
-    codes, why = _residence(frame)
-    overseas = belongs_to(codes, "overseas France").fillna(False).to_numpy(dtype=bool)
-    added: dict[str, pd.Series] = {}
-    rows = []
-    for name, info in chosen.items():
-        values, listed = _values(codes, name, info, reference, workspace)
-        outcome = why.copy()
-        placed = why == "informed"
-        lost = placed & values.isna().to_numpy()
-        outcome[lost] = np.where(
-            ~listed[lost], "not_in_file", np.where(overseas[lost], "missing_overseas", "missing_value")
-        )
-        counts = pd.Series(outcome).value_counts()
-        for word in OUTCOMES:
-            persons = int(counts.get(word, 0))
-            rows.append({"variable": name, "outcome": word, "persons": persons, "share": persons / max(len(frame), 1)})
-        added[name] = values
-    table = pd.concat([frame, pd.DataFrame(added, index=frame.index)], axis=1)
+    _check_names(frame, chosen, asked, reference, panel)
+    lookup = build_lookup(reference, panel, chosen, workspace, yearly=asked is not None)
+    place, why = locate(frame, lookup.places)
+    if asked is None:
+        joined = join_at_index(place, why, chosen, lookup)
+    else:
+        bounds = asked.bounds(_index_days(frame, index))
+        keys = _keys(frame) if residences is not None else None
+        history = None if residences is None else check_residences(residences)
+        stays = cut_stays(keys, place, *bounds, history, lookup.places)
+        joined = join_windows(stays, bounds, place, why, chosen, lookup, outside_window, minimum_share)
     labels = {name: {"en": info.label_en, "fr": info.label_fr} for name, info in chosen.items()}
-    coverage = Coverage(pd.DataFrame(rows, columns=["variable", "outcome", "persons", "share"]), len(frame), labels)
-    settings = {"variables": list(chosen), "residence": "insee_code" if "insee_code" in frame else "residence_commune"}
-    return Enriched(table, coverage, chosen, cohort, settings)
+    coverage = Coverage(joined.outcomes, len(frame), labels, joined.by_commune)
+    settings = {
+        "variables": list(chosen),
+        "residence": "insee_code" if "insee_code" in frame else "residence_commune",
+        "window": None if asked is None else (asked.start.text, asked.end.text),
+        **{f"window_words_{lang}": None if asked is None else asked.in_words(lang) for lang in ("en", "fr")},
+        "outside_window": outside_window,
+        "minimum_share": minimum_share,
+        "residences": residences is not None,
+    }
+    added = pd.DataFrame(joined.by_variable.T, index=frame.index, columns=list(chosen), copy=False)
+    table = pd.concat([frame, added], axis=1)
+    return Enriched(table, coverage, chosen, cohort, settings, joined.trace)
 
 
 def _members(members: Any) -> tuple[pd.DataFrame, Any]:
@@ -166,71 +228,82 @@ def _members(members: Any) -> tuple[pd.DataFrame, Any]:
     return members.members, members
 
 
+def _check_options(
+    outside_window: str, minimum_share: float, asked: Window | None, residences: pd.DataFrame | None
+) -> None:
+    faults = []
+    if outside_window not in ("flag", "missing", "refuse"):
+        faults.append(f"outside_window is {outside_window!r}: flag, missing or refuse")
+    if isinstance(minimum_share, bool) or not isinstance(minimum_share, int | float) or not 0 <= minimum_share <= 1:
+        faults.append(f"minimum_share is {minimum_share!r}: a share from 0 to 1")
+    if asked is None and residences is not None:
+        faults.append("residences are given without window or lag: they would not be looked at")
+    if faults:
+        raise ParameterError("options of the enrichment are wrong", "options as documented", faults=faults)
+
+
+def _check_names(
+    frame: pd.DataFrame, chosen: Catalogue, asked: Window | None, reference: pd.DataFrame | None,
+    panel: pd.DataFrame | None,
+) -> None:  # fmt: skip
+    taken = [name for name in chosen if name in frame.columns]
+    if taken:
+        raise ParameterError(
+            f"the members already have {', '.join(taken)}", "names that are free", "rename or drop these columns first"
+        )
+    if asked is None and panel is not None:
+        alone = [n for n in chosen if n in panel.columns and (reference is None or n not in reference.columns)]
+        if alone:
+            raise ParameterError(
+                f"{', '.join(alone)} have yearly values only", "a window or a lag", 'window=("-10y", "-5y")'
+            )
+
+
+def _index_days(frame: pd.DataFrame, index: str) -> np.ndarray:
+    if index not in frame.columns:
+        raise ParameterError(
+            f"the members have no column {index!r}", "the date that windows are counted from", 'index="diagnosis_date"'
+        )
+    return to_days(frame[index], index)
+
+
+def _keys(frame: pd.DataFrame) -> pd.Series:
+    if "patient_id" not in frame.columns:
+        raise ParameterError("the members have no patient_id", "the key of the residences")
+    keys = frame["patient_id"]
+    lost, twice = int(keys.isna().sum()), int(keys.duplicated().sum())
+    if lost or twice:
+        raise DataError(f"{lost} member(s) have no patient_id, {twice} share one", "one row for each patient")
+    return keys
+
+
 def _source(
-    workspace: Workspace | None, reference: pd.DataFrame | None, about: Mapping[str, Mapping[str, Any]] | None
-) -> tuple[pd.DataFrame, Catalogue]:
-    if reference is None:
+    workspace: Workspace | None, reference: pd.DataFrame | None, panel: pd.DataFrame | None,
+    about: Mapping[str, Mapping[str, Any]] | None,
+) -> tuple[pd.DataFrame | None, pd.DataFrame | None, Catalogue]:  # fmt: skip
+    if reference is None and panel is None:
         if workspace is None:
             raise ParameterError(
                 "nothing says where exposures are", "a cohort, workspace=, or reference= with about=", "workspace=ws"
             )
         reference, catalogue = workspace.reference("exposures"), open_catalogue(workspace)
+        if workspace.has_reference("exposure_panel"):
+            panel = workspace.reference("exposure_panel")
     else:
         if about is None:
             raise ParameterError("reference= has no metadata", "about= with one entry for each variable")
-        names = [str(name) for name in reference.columns if name in about]
-        catalogue = Catalogue(tuple(read_info(name, about[name]) for name in names))
-    if "insee_code" not in reference.columns:
-        raise DataError("the exposures have no column 'insee_code'", "one row a commune, keyed by insee_code")
-    check_codes(reference["insee_code"])
-    twice = int(reference["insee_code"].duplicated().sum())
-    if twice:
-        raise DataError(f"{twice} commune(s) are there twice in the exposures", "one row a commune")
-    current = to_current(reference["insee_code"])["status"]
-    old = int((current != "current").sum())
-    if old:
-        raise DataError(
-            f"{old} of {len(reference)} commune(s) of the exposures are not communes of today",
-            "a file in today's geography",
-            "carry it with geography.to_current and say how values are brought together; it is not joined as it is",
-        )
-    wrong = [name for name in catalogue if name in reference.columns and reference[name].dtype.kind not in "fiub"]
-    if wrong:
-        raise DataError(f"exposures {', '.join(wrong)} are not numbers", "numbers, missing where unknown")
-    return reference, catalogue
-
-
-_BY_STATUS = {
-    "missing": "no_residence",
-    "abroad": "abroad",
-    "overseas_collectivity": "abroad",
-}
-
-
-def _residence(frame: pd.DataFrame) -> tuple[pd.Series, np.ndarray]:
-    """Give each member's commune of today, and for those without one the reason."""
-    recorded = frame["residence_commune"] if "residence_commune" in frame.columns else None
-    if "insee_code" in frame.columns:
-        given = frame["insee_code"]
-        passed = to_current(given)
-        if recorded is None:
-            recorded = given
-    elif recorded is not None:
-        passed = to_current(recorded)
-    else:
-        raise ParameterError("the members have no residence", "a column insee_code or residence_commune")
-    codes = passed["insee_code"]
-    status = to_current(recorded, on_fault="mark")["status"].astype(object)
-    why = status.map(_BY_STATUS).fillna("not_placed").to_numpy(dtype=object)
-    why[codes.notna().to_numpy()] = "informed"
-    return codes.astype(object).where(codes.notna(), None), why
-
-
-def _values(
-    codes: pd.Series, name: str, info: VariableInfo, reference: pd.DataFrame, workspace: Workspace | None
-) -> tuple[pd.Series, np.ndarray]:
-    if name in reference.columns:
-        by_commune = reference.set_index("insee_code")[name].astype(float)
-        return codes.map(by_commune).astype(float), codes.isin(by_commune.index).to_numpy()
-    values = DERIVED[info.name](codes, workspace)
-    return values, codes.notna().to_numpy()
+        columns = [str(name) for table in (reference, panel) if table is not None for name in table.columns]
+        names = [name for name in dict.fromkeys(columns) if name in about]
+        years = ""
+        if panel is not None and "year" in panel.columns and len(panel):
+            years = f"{panel['year'].min()}-{panel['year'].max()}"
+        entries = {
+            name: {"panel_years": years, **about[name]} if panel is not None and name in panel.columns else about[name]
+            for name in names
+        }
+        catalogue = Catalogue(tuple(read_info(name, entries[name]) for name in names))
+    if reference is not None:
+        check_reference(reference, ("insee_code",), "the exposures")
+    if panel is not None:
+        check_reference(panel, ("insee_code", "year"), "the panel of exposures")
+    return reference, panel, catalogue

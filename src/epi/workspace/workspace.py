@@ -202,6 +202,23 @@ class Workspace:
         """
         return self._reference(name)[0]
 
+    def has_reference(self, name: str) -> bool:
+        """Tell whether a reference table is there and granted.
+
+        Parameters
+        ----------
+        name : str
+            The table.
+
+        Returns
+        -------
+        bool
+            True if :meth:`reference` gives it.
+        """
+        asked = self.protocol.sources if self.protocol else None
+        folder = self._origin.references
+        return (asked is None or name in asked) and folder is not None and (folder / f"{name}.parquet").is_file()
+
     def reference_info(self, name: str) -> dict[str, Any]:
         """Say where a reference table comes from.
 
