@@ -21,6 +21,7 @@ from epi.geography.distances import (
     planar_distance_m,
 )
 from epi.geography.maps import choropleth
+from epi.geography.neighbours import neighbours
 from epi.geography.passages import (
     STATUSES,
     CodeCoverage,
@@ -29,6 +30,7 @@ from epi.geography.passages import (
     code_coverage,
     to_current,
 )
+from epi.geography.points import area_points
 
 __all__ = [
     "FAULTS",
@@ -38,6 +40,7 @@ __all__ = [
     "CodeCoverage",
     "Repair",
     "area_of",
+    "area_points",
     "arrondissements_of",
     "belongs_to",
     "build_classes",
@@ -54,6 +57,7 @@ __all__ = [
     "find_communes",
     "names_of",
     "nearest",
+    "neighbours",
     "planar_distance_m",
     "read_communes",
     "read_contours",

@@ -281,12 +281,46 @@ def count_within(points: pd.DataFrame, sites: pd.DataFrame, radii_m: list[float]
     columns: dict[str, Any] = {}
     for radius in radii_m:
         counts = np.zeros(len(lon), dtype="int64")
-        # A micrometre of grace: a site on the circle is inside whatever the rounding.
-        chord = 2 * _RADIUS_M * np.sin(radius / (2 * _RADIUS_M)) + 1e-6
+        chord = _chord(radius)
         if len(site_lon) and len(known):
             counts[known] = tree.query_ball_point(where, chord, return_length=True)
         columns[f"within_{radius:g}_m"] = pd.Series(counts, index=points.index, dtype="Int64").mask(np.isnan(lon))
     return pd.DataFrame(columns, index=points.index)
+
+
+def within_pairs(points: pd.DataFrame, radius_m: float) -> tuple[np.ndarray, np.ndarray]:
+    """List the pairs of points within a distance of each other.
+
+    Parameters
+    ----------
+    points : pandas.DataFrame
+        Columns lon and lat in degrees, none missing.
+    radius_m : float
+        Metres, up to 500 km, the limit included.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        Positions of the two points of each pair, each pair once, in order.
+
+    Examples
+    --------
+    >>> towns = pd.DataFrame({"lon": [5.72, 5.91, 2.35], "lat": [45.19, 45.57, 48.86]})
+    >>> [side.tolist() for side in within_pairs(towns, 50_000)]
+    [[0], [1]]
+    """
+    from scipy.spatial import cKDTree
+
+    where = _vectors(*_table(points, "points"))
+    pairs = cKDTree(where).query_pairs(_chord(radius_m), output_type="ndarray")
+    pairs = np.sort(pairs, axis=1)
+    pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+    return pairs[:, 0], pairs[:, 1]
+
+
+def _chord(radius_m: float) -> float:
+    # A micrometre of grace: a site on the circle is inside whatever the rounding.
+    return float(2 * _RADIUS_M * np.sin(radius_m / (2 * _RADIUS_M)) + 1e-6)
 
 
 def _complete(lon: np.ndarray) -> None:
