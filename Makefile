@@ -52,6 +52,7 @@ docs-check: setup
 	@$(BIN)/python scripts/check_notebooks.py
 	@$(BIN)/python scripts/write_data_dictionary.py --check
 	@$(BIN)/python scripts/write_protocol_schema.py --check
+	@$(BIN)/python scripts/write_open_data_page.py --check
 
 validate: setup ## Run the long proofs and write docs/validation.md
 	@$(BIN)/python scripts/validate.py

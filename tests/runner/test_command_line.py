@@ -37,6 +37,9 @@ COMMANDS = (
     "site serve",
     "check",
     "codes search",
+    "data list",
+    "data add",
+    "data check",
 )
 
 

@@ -18,6 +18,7 @@ from epi.sources.open_data.care import (
     read_population_communes,
 )
 from epi.sources.open_data.carrying import carry_to_current, count_sites
+from epi.sources.open_data.catalogue import describe_layouts, list_layouts, recognise
 from epi.sources.open_data.checks import (
     read_chorley_incinerator,
     read_chorley_points,
@@ -47,6 +48,7 @@ from epi.sources.open_data.environment import (
     read_water_samples,
 )
 from epi.sources.open_data.folder import find_open_data
+from epi.sources.open_data.holding import Added, Checked, add_file, check_folder
 from epi.sources.open_data.irep import locate_irep
 from epi.sources.open_data.layout import KINDS, Column, Form, Layout, all_layouts, layout_of
 from epi.sources.open_data.postal import share_purchases
@@ -83,15 +85,21 @@ from epi.sources.open_data.water import read_water_results, summarise_water
 
 __all__ = [
     "KINDS",
+    "Added",
+    "Checked",
     "Column",
     "Form",
     "Layout",
     "OpenTable",
+    "add_file",
     "all_layouts",
     "carry_to_current",
+    "check_folder",
     "count_sites",
+    "describe_layouts",
     "find_open_data",
     "layout_of",
+    "list_layouts",
     "locate_irep",
     "read_air_communes",
     "read_air_stations",
@@ -151,6 +159,7 @@ __all__ = [
     "read_water_results",
     "read_water_samples",
     "read_zonings",
+    "recognise",
     "share_purchases",
     "summarise_water",
 ]

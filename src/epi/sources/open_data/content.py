@@ -204,7 +204,7 @@ def read_sheets(raw: bytes, form: Form, name: str, sheets: Sequence[str]) -> pd.
         if lacking:
             held = ", ".join(str(sheet) for sheet in book.sheet_names)
             raise DataError(
-                f"{name} lacks the sheet(s) {', '.join(lacking)}", "the official workbook", f"it has {held}"
+                f"{name} lacks the sheet {' and '.join(lacking)}", "the official workbook", f"it has {held}"
             )
         parts = [
             book.parse(sheet, skiprows=form.skip, dtype=object, keep_default_na=False, na_filter=False)
