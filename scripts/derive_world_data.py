@@ -19,6 +19,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from epi.sources.open_data import read_bassins_de_vie, read_population_age_sex
+
 TARGET = Path(__file__).resolve().parents[1] / "src" / "epi" / "world" / "data"
 AGE_GROUPS = ["pop_0_14", "pop_15_29", "pop_30_44", "pop_45_59", "pop_60_74", "pop_75_89", "pop_90p"]
 
@@ -110,14 +112,13 @@ def write_table(frame: pd.DataFrame, name: str) -> None:
 
 def derive_ages(open_data: Path) -> None:
     """Age shares of the bassins de vie, and the national age-sex table."""
-    areas = pd.read_csv(open_data / "bassins_de_vie_2022_environment_social.csv.gz", dtype={"bv2022": str})
+    areas = read_bassins_de_vie(open_data).table
     shares = areas[AGE_GROUPS].div(areas[AGE_GROUPS].sum(axis=1), axis=0)
     out = (shares * 1e5).round().astype(int).rename(columns=lambda c: c.replace("pop_", "share_"))
     out.insert(0, "bv2022", areas["bv2022"])
     write_table(out.sort_values("bv2022"), "age_shares_bv.csv.gz")
-    national = pd.read_csv(open_data / "population_france_age_sex_1991_2022.csv.gz")
-    national = national[national["year"] == 2022].copy()
-    national["age"] = national["age"].astype(str).str.replace("+", "").astype(int)
+    national = read_population_age_sex(open_data).table
+    national = national[national["year"] == "2022"].copy()
     national["age_low"] = np.minimum(national["age"] // 5 * 5, 95)
     national["sex"] = national["sex"].map({"male": "M", "female": "F"})
     table = national.groupby(["sex", "age_low"], as_index=False)["population"].sum()

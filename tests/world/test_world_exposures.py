@@ -103,6 +103,11 @@ def test_real_registers_are_read_as_they_are(folder: Path | None) -> None:
         "code_commune"
     )
     assert table.loc["13055", "median_income_eur"] == income.loc["13055", "median_income_uc_eur"]
+    # Doctors are listed by arrondissement: the city has the sum of its own.
+    doctors = pd.read_csv(folder / "bpe_2018_health_communes.csv.gz", dtype={"code_commune": str})
+    lyon = doctors.loc[doctors["code_commune"].str.startswith("6938"), "n_general_practitioner"].sum()
+    persons = place.communes.set_index("insee_code").loc["69123", "population"]
+    assert table.loc["69123", "n_gp_per_1000"] == pytest.approx(1000 * lyon / persons, abs=1e-3)
 
 
 def test_a_named_folder_must_be_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

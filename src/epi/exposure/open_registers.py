@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 
 from epi.errors import DataError, ParameterError
 from epi.files import digest_file
+from epi.sources.open_data import find_open_data, read_arrondissements, read_t1d_counts
 
 T1D_FILE = "external_checks/t1d_hospitalised_2023_arrondissements.csv.gz"
 ENVIRONMENT_FILE = "arrondissements_2024_environment_social.csv.gz"
@@ -156,50 +156,6 @@ class OpenRegister:
         return int(self.cases["observed"].isna().sum())
 
 
-def find_open_data(folder: str | os.PathLike[str] | None = None) -> Path:
-    """Find the folder of open data.
-
-    Parameters
-    ----------
-    folder : path-like, optional
-        Where it is; the environment variable ``EPI_OPEN_DATA`` by default.
-
-    Returns
-    -------
-    pathlib.Path
-        The folder.
-
-    Raises
-    ------
-    DataError
-        If nothing says where it is, or it is not a folder.
-    """
-    given = folder if folder is not None else os.environ.get("EPI_OPEN_DATA")
-    if not given:
-        raise DataError("nothing says where open data are", "a folder", "set EPI_OPEN_DATA, or give folder=")
-    path = Path(given)
-    if not path.is_dir():
-        raise DataError(f"{path.name} is not a folder", "the folder of open data", "check EPI_OPEN_DATA")
-    return path
-
-
-def _read(folder: Path, name: str, key: str, columns: list[str]) -> pd.DataFrame:
-    path = folder / name
-    if not path.is_file():
-        raise DataError(f"{name} is not in the folder of open data", "the file of the documented layout")
-    try:
-        frame = pd.read_csv(path, dtype={key: str}, encoding="utf-8")
-    except (UnicodeDecodeError, EOFError, OSError, pd.errors.ParserError) as error:
-        raise DataError(f"{path.name} cannot be read", "a gzip CSV in UTF-8") from error
-    lacking = [column for column in [key, *columns] if column not in frame.columns]
-    if lacking:
-        raise DataError(f"{path.name} lacks {len(lacking)} column(s)", "the documented layout", faults=lacking)
-    short = int((frame[key].str.len() < 3).sum() + frame[key].isna().sum())
-    if short:
-        raise DataError(f"{path.name}: {short} code(s) of {key} are missing or too short", "codes such as '012'")
-    return frame
-
-
 def read_t1d(
     folder: str | os.PathLike[str] | None = None,
     case_definition: Literal["any_E10", "E10.1_ketoacidosis"] = "any_E10",
@@ -230,16 +186,12 @@ def read_t1d(
         raise ParameterError(f"case_definition is {case_definition!r}", " or ".join(DEFINITIONS))
     words = DEFINITIONS[case_definition]
     root = find_open_data(folder)
-    denominators = ["pop_0029", "pop_0044"]
-    counts = _read(root, T1D_FILE, "arr_code", [*denominators, "case_definition", "persons_2023"])
-    areas = _read(root, ENVIRONMENT_FILE, "arr", [*VARIABLES, *words["groups"]])
+    counts = read_t1d_counts(root / T1D_FILE).table
+    areas = read_arrondissements(root / ENVIRONMENT_FILE).table
     counts = counts[counts["case_definition"] == case_definition]
     faults = []
     if counts.empty:
         faults.append(f"no row has case_definition {case_definition!r}")
-    for frame, key, what in ((counts, "arr_code", "counts"), (areas, "arr", "exposures")):
-        if frame[key].duplicated().any():
-            faults.append(f"{int(frame[key].duplicated().sum())} arrondissement(s) are there twice in the {what}")
     stray = int((~counts["arr_code"].isin(areas["arr"])).sum())
     if stray:
         faults.append(f"{stray} arrondissement(s) of the counts have no exposures")

@@ -12,6 +12,16 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from epi.errors import DataError
+from epi.sources.open_data import (
+    OpenTable,
+    count_sites,
+    read_basol,
+    read_bassins_de_vie,
+    read_bpe_health,
+    read_filosofi,
+    read_irep_located,
+    read_land_cover,
+)
 from epi.world.streams import open_stream
 from epi.world.territory import Territory, all_communes, arc_km, earth_points
 from epi.world.variables import VARIABLES
@@ -113,36 +123,35 @@ def is_metropolitan(places: pd.DataFrame) -> NDArray[np.bool_]:
 def _real(folder: Path, places: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
     codes = places["insee_code"]
     metropolitan = is_metropolitan(places)
-    areas = pd.read_csv(folder / _AREAS, dtype={"bv2022": str}).set_index("bv2022")
+    areas = read_bassins_de_vie(folder / _AREAS).table.set_index("bv2022")
     out = {
         name: areas[name].reindex(places["bassin_de_vie"]).to_numpy(float)
         for name in ("fdep_like", "pm25_ugm3", "no2_ugm3", "water_nitrate_mg_l")
     }
-    income = pd.read_csv(
-        folder / FILES[1], dtype={"code_commune": str}, usecols=["code_commune", "median_income_uc_eur"]
-    )
-    out["median_income_eur"] = income.groupby("code_commune")["median_income_uc_eur"].mean().reindex(codes).to_numpy()
+    income = read_filosofi(folder / FILES[1]).to_current(weights="n_persons_tax_households")
+    out["median_income_eur"] = _by_commune(income, "median_income_uc_eur").reindex(codes).to_numpy(float)
     out["nearest_industrial_km"] = _nearest_industrial(folder, places)
-    listed = pd.read_csv(folder / FILES[3], dtype={"code_commune_current": str}, usecols=["code_commune_current"])
-    sites = listed["code_commune_current"].value_counts().reindex(codes).to_numpy(float)
+    sites = _by_commune(count_sites(read_basol(folder / FILES[3])), "n_sites").reindex(codes).to_numpy(float)
     out["n_polluted_sites"] = np.where(metropolitan, np.nan_to_num(sites), np.nan)
-    cover = pd.read_csv(folder / FILES[4], dtype={"code_commune_current": str})
-    cover = cover.groupby("code_commune_current")[["tree_cover_pct", "impervious_pct"]].mean().reindex(codes)
-    out |= {name: cover[name].to_numpy() for name in ("tree_cover_pct", "impervious_pct")}
-    equipment = pd.read_csv(
-        folder / FILES[5],
-        dtype={"code_commune_current": str},
-        usecols=["code_commune_current", "n_general_practitioner"],
-    )
-    doctors = equipment.groupby("code_commune_current")["n_general_practitioner"].sum().reindex(codes, fill_value=0)
+    # Communes that merged since 2022 weigh alike: the file has neither their areas nor their persons.
+    cover = read_land_cover(folder / FILES[4]).to_current(weights="equal")
+    out |= {
+        name: _by_commune(cover, name).reindex(codes).to_numpy(float) for name in ("tree_cover_pct", "impervious_pct")
+    }
+    equipment = read_bpe_health(folder / FILES[5]).to_current().fill_unlisted()
+    doctors = _by_commune(equipment, "n_general_practitioner").reindex(codes).to_numpy(float)
     people = places["population"].to_numpy(float)
-    rate = np.divide(1000.0 * doctors.to_numpy(float), people, out=np.full(len(people), np.nan), where=people > 0)
+    rate = np.divide(1000.0 * doctors, people, out=np.full(len(people), np.nan), where=people > 0)
     out["n_gp_per_1000"] = np.round(rate, 4)
     return out
 
 
+def _by_commune(table: OpenTable, name: str) -> pd.Series:
+    return table.table.set_index(table.area)[name]
+
+
 def _nearest_industrial(folder: Path, places: pd.DataFrame) -> NDArray[np.float64]:
-    listed = pd.read_csv(folder / FILES[2], dtype={"code_commune": str})
+    listed = read_irep_located(folder / FILES[2]).table
     listed = listed[(listed["commune_matches_postal"] == 1) & (listed["looks_like_farm"] == 0)]
     tree = cKDTree(earth_points(listed["lon"].to_numpy(float), listed["lat"].to_numpy(float)))
     chord, _ = tree.query(earth_points(places["lon"].to_numpy(), places["lat"].to_numpy()), workers=1)
