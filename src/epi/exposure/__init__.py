@@ -12,10 +12,12 @@ from epi.exposure.coverage import Coverage
 from epi.exposure.coverage_map import chart_silence
 from epi.exposure.derived import DERIVED, nearest_site_km
 from epi.exposure.enrichment import Enriched, enrich
+from epi.exposure.fdep import Deprivation, build_fdep
+from epi.exposure.grouping import ExposureClusters, cluster_exposures
 from epi.exposure.open_registers import OpenRegister, read_t1d
 from epi.exposure.provenance import STATUSES, ExposureMethods, Provenance
 from epi.exposure.residences import check_residences
-from epi.exposure.scaling import ScaledExposure, scale_exposure
+from epi.exposure.scaling import EncodedExposure, ScaledExposure, encode_exposure, scale_exposure
 from epi.exposure.themes import THEMES
 
 Cohort.register("enrich", enrich)
@@ -26,15 +28,21 @@ __all__ = [
     "THEMES",
     "Catalogue",
     "Coverage",
+    "Deprivation",
+    "EncodedExposure",
     "Enriched",
+    "ExposureClusters",
     "ExposureMethods",
     "OpenRegister",
     "Provenance",
     "ScaledExposure",
     "VariableInfo",
     "average_by_area",
+    "build_fdep",
     "chart_silence",
     "check_residences",
+    "cluster_exposures",
+    "encode_exposure",
     "enrich",
     "nearest_site_km",
     "open_catalogue",
