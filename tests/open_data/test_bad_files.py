@@ -153,3 +153,13 @@ def test_unknown_layouts_and_folders(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("EPI_OPEN_DATA", str(tmp_path / "absent"))
     with pytest.raises(DataError, match="is not a folder"):
         sources.read_radon()
+
+
+def test_air_columns_in_another_order_are_refused(tmp_path: Path) -> None:
+    # PM10 and PM2.5 exchanged.
+    path = write_air(tmp_path, ["01001;x;771;10,5;10,7;55,1;55,0;5100;5090;17000;9,4;9,5;15,1;15,2"])
+    with pytest.raises(DataError, match=r"(?s)documented order.*more pm25_ugm3 than pm10_ugm3"):
+        sources.read_air_communes(path)
+    path = write_air(tmp_path, ["01001;x;771;10,5;55,1;10,7;55,0;5100;5090;17000;15,1;15,2;9,4;9,5"])
+    with pytest.raises(DataError, match=r"no2 weighted by population far from the plain one"):
+        sources.read_air_communes(path)

@@ -48,7 +48,8 @@ def test_air_of_communes_that_merged_is_weighted_by_persons_or_refused(tmp_path:
 
 def test_carrying_does_not_depend_on_the_order_of_rows(tmp_path: Path) -> None:
     rows = [
-        f"{code};x;{100 + i};{0.1 * i:.3f};1;1;1;1;1;1;1;1;1;1" for i, code in enumerate(["01165", "01003", "01053"])
+        f"{code};x;{100 + i};{7.1 + i:.3f};{7.1 + i:.3f};1;1;1;1;1;1;1;1;1"
+        for i, code in enumerate(["01165", "01003", "01053"])
     ]
     first = sources.read_air_communes(write_air(tmp_path, rows)).to_current(weights="population").table
     second = sources.read_air_communes(write_air(tmp_path, rows[::-1])).to_current(weights="population").table

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from conftest import open_data
+from epi.errors import DataError
 from epi.geography import read_communes
 from epi.sources import open_data as sources
 from epi.sources.open_data import OpenTable, all_layouts, read_layout
@@ -229,15 +230,10 @@ def test_contours_are_those_of_every_commune_of_today() -> None:
     assert set(read.table["code_commune"]) == set(read_communes()["insee_code"])
 
 
-def test_every_reader_is_a_layout_and_every_layout_has_a_reader() -> None:
-    if open_data() is None:
-        return
-    readers = [name for name in sources.__all__ if name.startswith("read_") and name != "read_layout"]
+def test_every_reader_is_a_layout_and_every_layout_has_a_reader(tmp_path: Path) -> None:
     read = set()
-    for name in readers:
-        try:
-            read.add(getattr(sources, name)(open_data()).layout.id)
-        except Exception as error:
-            assert "is in the folder of open data" in str(error), name
-            read.add(str(error).split("'")[1])
+    for name in (name for name in sources.__all__ if name.startswith("read_") and name != "read_layout"):
+        with pytest.raises(DataError, match="is in the folder of open data") as caught:
+            getattr(sources, name)(tmp_path)
+        read.add(str(caught.value).split("'")[1])
     assert read == {layout.id for layout in all_layouts().values() if layout.verified}

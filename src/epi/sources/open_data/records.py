@@ -74,8 +74,35 @@ def _tidy_radon(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     return frame[~nameless & ~shared], notes
 
 
+def _check_air(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Refuse air columns that are not in the documented order: they are known by it alone.
+
+    PM2.5 is a part of PM10, so that its mean cannot be the larger one; what is weighted by population
+    stays near what is not.
+    """
+    faults = []
+    for part, whole in (("pm25_ugm3", "pm10_ugm3"), ("pm25_popw_ugm3", "pm10_popw_ugm3")):
+        over = int((frame[part] > frame[whole]).sum())
+        if over > 0.05 * frame[[part, whole]].notna().all(axis=1).sum():
+            faults.append(f"{over} row(s) have more {part} than {whole}")
+    for name in ("no2", "o3", "pm10", "pm25"):
+        plain, weighted = frame[f"{name}_ugm3"], frame[f"{name}_popw_ugm3"]
+        far = ~(weighted / plain.where(plain > 0)).between(1 / 3, 3) & (plain > 0) & weighted.notna()
+        if int(far.sum()) > 0.05 * len(frame):
+            faults.append(f"{int(far.sum())} row(s) have a {name} weighted by population far from the plain one")
+    if faults:
+        raise DataError(
+            "the columns of air pollutants are not in the documented order", "14 columns, known by their order",
+            "compare the heading with: epi data list air", faults=faults,
+        )  # fmt: skip
+    return frame, []
+
+
 RECORDS: dict[str, Callable[[str, str], pd.DataFrame]] = {"finess": _read_finess}
 """Readers of texts without a heading, by layout."""
 
-TIDY: dict[str, Callable[[pd.DataFrame], tuple[pd.DataFrame, list[str]]]] = {"radon": _tidy_radon}
+TIDY: dict[str, Callable[[pd.DataFrame], tuple[pd.DataFrame, list[str]]]] = {
+    "radon": _tidy_radon,
+    "air_communes": _check_air,
+}
 """What is set aside before the key is checked, by layout."""
