@@ -106,6 +106,11 @@ def test_another_vintage_is_not_taken_for_the_one_asked_for(tmp_path: Path) -> N
     with pytest.raises(ParameterError, match="2 files of 'air_communes'"):
         sources.read_air_communes(tmp_path)
     assert sources.read_air_communes(tmp_path, vintage="2016").vintage == "2016"
+    nameless = tmp_path / "air.csv"
+    nameless.write_bytes(path.read_bytes())
+    assert sources.read_air_communes(nameless).vintage == "not stated"
+    with pytest.raises(DataError, match="does not state its year"):
+        sources.read_air_communes(nameless, vintage="2015")
 
 
 def test_columns_known_by_order_must_be_as_many(tmp_path: Path) -> None:

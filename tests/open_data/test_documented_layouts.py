@@ -120,6 +120,7 @@ def test_inputs_of_fdep(tmp_path: Path) -> None:
     assert melodi.table[["code_commune", "year", "education", "persons"]].to_numpy().tolist() == [
         ["01053", "2021", "350T351_RP", 12.5]
     ]
+    assert melodi.notes == ("1 of 2 row(s) are set aside: kept are geo_object = COM.",)
     work = write_text(
         tmp_path / "DS_RP_EMPLOI_LR_COMP_data.csv",
         ["GEO;GEO_OBJECT;TIME_PERIOD;AGE;EMPSTA_ENQ;PCS;OBS_VALUE", "01053;COM;2021;Y15T64;1T2;6;812"],

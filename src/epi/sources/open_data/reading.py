@@ -67,9 +67,14 @@ def read_layout(
     frame = _frame(layout, form, file, raw)
     headings = _headings(layout, form, frame, file.name)
     year = _vintage(layout, form, file.name, headings, frame) if layout.vintage != "sheet" else sheet_year
-    if vintage is not None and year not in {str(vintage), ""}:
-        raise DataError(f"{file.name} is of {year}", f"the vintage {vintage}", "give the file of that year")
+    if vintage is not None and year != str(vintage):
+        stated = f"is of {year}" if year else "does not state its year"
+        raise DataError(f"{file.name} {stated}", f"the vintage {vintage}", "give the file of that year")
+    whole = len(frame)
     frame, columns = _typed(layout, frame, headings, file.name)
+    if len(frame) < whole:
+        kept = "; ".join(f"{name} = {' or '.join(values)}" for name, values in layout.where.items())
+        notes.append(f"{whole - len(frame)} of {whole} row(s) are set aside: kept are {kept}.")
     if layout.id in TIDY:
         frame, more = TIDY[layout.id](frame)
         notes += more
