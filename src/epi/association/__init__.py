@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from epi.association.overdispersion import Overdispersion, check_overdispersion
+from epi.association.power import DetectableRatios, minimum_detectable_ratio
 from epi.association.rates import Rates, estimate_rates
 from epi.association.referral import Referral, estimate_referral
 from epi.association.screen import Screen
@@ -10,8 +11,12 @@ from epi.association.screening import screen_exposures
 from epi.association.sir import Sir, estimate_sir
 from epi.association.smoothing import SmoothedRatios, smooth_ratios
 from epi.association.spatial_regression import SpatialRegression, fit_spatial_regression
+from epi.association.specification import SpecificationCurve, specification_curve
+from epi.stats.evalues import EValue, e_value
 
 __all__ = [
+    "DetectableRatios",
+    "EValue",
     "Overdispersion",
     "Rates",
     "Referral",
@@ -19,11 +24,15 @@ __all__ = [
     "Sir",
     "SmoothedRatios",
     "SpatialRegression",
+    "SpecificationCurve",
     "check_overdispersion",
+    "e_value",
     "estimate_rates",
     "estimate_referral",
     "estimate_sir",
     "fit_spatial_regression",
+    "minimum_detectable_ratio",
     "screen_exposures",
     "smooth_ratios",
+    "specification_curve",
 ]

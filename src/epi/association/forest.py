@@ -80,7 +80,7 @@ def draw_forest(screen: Screen, model: str, lang: Lang, sort: bool) -> Chart:
     data = replace(release, table=table, title=title)
 
     def draw(shown: pd.DataFrame) -> Figure:
-        return _draw(shown, title, measure, level, lang)
+        return draw_rows(shown, title, measure, level, lang)
 
     alt = {
         "en": f"Forest plot of {len(table)} exposures: {title.lower()}, with {level:.0%} intervals.",
@@ -89,8 +89,19 @@ def draw_forest(screen: Screen, model: str, lang: Lang, sort: bool) -> Chart:
     return Chart(data, draw, alt)
 
 
-def _limits(shown: pd.DataFrame) -> tuple[float, float]:
-    """Bound the axis by what matters: every estimate, and intervals up to a fair width."""
+def axis_limits(shown: pd.DataFrame) -> tuple[float, float]:
+    """Bound the axis by what matters: every estimate, and intervals up to a fair width.
+
+    Parameters
+    ----------
+    shown : pandas.DataFrame
+        `estimate`, `ci_low` and `ci_high`.
+
+    Returns
+    -------
+    tuple of float
+        Ends of the axis.
+    """
     known = shown.dropna(subset="estimate")
     if known.empty:
         return 0.5, 2.0
@@ -98,8 +109,8 @@ def _limits(shown: pd.DataFrame) -> tuple[float, float]:
     span = max(np.log(known["estimate"].max()), -np.log(known["estimate"].min()), np.log(1.05))
     low = max(low, np.exp(-max(4 * span, np.log(1.6))))
     high = min(high, np.exp(max(4 * span, np.log(1.6))))
-    # A quarter of the axis at least on either side of 1, so that its two heads have room.
-    low, high = min(low, 0.97, high ** (-1 / 3)), max(high, 1.03, low ** (-1 / 3))
+    # Three tenths of the axis at least on either side of 1, so that its two heads have room.
+    low, high = min(low, 0.97, high ** (-3 / 7)), max(high, 1.03, low ** (-3 / 7))
     pad = 0.06 * np.log(high / low)
     return float(low * np.exp(-pad)), float(high * np.exp(pad))
 
@@ -141,8 +152,35 @@ def log_ticks(low: float, high: float) -> list[float]:
     return best
 
 
-def _draw(shown: pd.DataFrame, title: str, measure: str, level: float, lang: Lang) -> Figure:
-    words = _WORDS[lang]
+def draw_rows(
+    shown: pd.DataFrame, title: str, measure: str, level: float, lang: Lang, *, head: str = "", test: str = "q"
+) -> Figure:
+    """Draw rows of ratios, the first one at the top.
+
+    Parameters
+    ----------
+    shown : pandas.DataFrame
+        `label`, `scale`, `estimate`, `ci_low`, `ci_high`, `n_cases`, `reason`, `warning` and the column
+        `test`.
+    title : str
+        Above the figure.
+    measure : {"OR", "RR"}
+        What the ratios are.
+    level : float
+        Of the intervals.
+    lang : {"fr", "en"}
+        Language.
+    head : str, optional
+        Heading of the labels.
+    test : {"q", "p"}, optional
+        Column printed beside the ratios.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
+    """
+    words = {**_WORDS[lang], **({"exposure": head} if head else {})}
     rows = len(shown)
     longest = max(
         max((len(str(text)) for text in shown["label"]), default=10),
@@ -161,17 +199,17 @@ def _draw(shown: pd.DataFrame, title: str, measure: str, level: float, lang: Lan
     for axis in (left, middle, right):
         for place in places[::2]:
             axis.axhspan(place - 0.5, place + 0.5, color="#f6f7f9", lw=0, zorder=0)
-    low, high = _limits(shown)
-    head = rows - 0.02
-    left.text(0.01, head, words["exposure"], color=MUTED, fontsize=8.5, va="center")
+    low, high = axis_limits(shown)
+    top = rows - 0.02
+    left.text(0.01, top, words["exposure"], color=MUTED, fontsize=8.5, va="center")
     interval = f"{measure} {words['ci'].format(f'{level * 100:g}')}"
-    for x, text in ((RATIO_X, interval), (Q_X, "q"), (N_X, words["n"])):
-        right.text(x, head, text, color=MUTED, fontsize=8.5, va="center", ha="right")
+    for x, text in ((RATIO_X, interval), (Q_X, test), (N_X, words["n"])):
+        right.text(x, top, text, color=MUTED, fontsize=8.5, va="center", ha="right")
     for place, few, (_, row) in zip(places, marked, shown.iterrows(), strict=True):
         label = f"{row['label']} {DAGGER}" if few else str(row["label"])
         left.text(0.01, place + 0.16, label, va="center", fontsize=9.5)
         left.text(0.01, place - 0.2, str(row["scale"]), va="center", fontsize=7.8, color=MUTED)
-        _row(middle, right, place, row, (low, high), words, lang)
+        _row(middle, right, place, row, (low, high), words, lang, test)
     middle.axvline(1, color=INK, lw=0.9, zorder=1)
     middle.set_xscale("log")
     middle.set_xlim(low, high)
@@ -183,9 +221,9 @@ def _draw(shown: pd.DataFrame, title: str, measure: str, level: float, lang: Lan
     middle.grid(axis="x", color=GRID, lw=0.7, zorder=0)
     middle.set_axisbelow(True)
     middle.set_xlabel(f"{measure} ({words['axis']})", fontsize=8.5)
-    head_style = {"transform": middle.get_yaxis_transform(), "color": MUTED, "fontsize": 8, "va": "center"}
-    middle.text(0.0, head, f"← {words['lower']}", **head_style)
-    middle.text(1.0, head, f"{words['higher']} →", ha="right", **head_style)
+    style_of_heads = {"transform": middle.get_yaxis_transform(), "color": MUTED, "fontsize": 8, "va": "center"}
+    middle.text(0.0, top, f"← {words['lower']}", **style_of_heads)
+    middle.text(1.0, top, f"{words['higher']} →", ha="right", **style_of_heads)
     if marked.any():
         figure.supxlabel(f"{DAGGER} {FEW_CLUSTERS[lang]}", x=0.01, ha="left", fontsize=8, color=MUTED)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
@@ -221,6 +259,7 @@ def _row(
     limits: tuple[float, float],
     words: dict[str, str],
     lang: Lang,
+    test: str,
 ) -> None:
     import pandas as pd
 
@@ -228,7 +267,7 @@ def _row(
         why = words["refused"] if str(row.get("reason") or "") else words["hidden"]
         right.text(RATIO_X, place, why, va="center", ha="right", fontsize=8.5, color=MUTED, style="italic")
         return
-    found = pd.notna(row["q"]) and row["q"] <= 0.05
+    found = pd.notna(row[test]) and row[test] <= 0.05
     color = (WARM if row["estimate"] > 1 else ACCENT) if found else MUTED
     low, high = max(row["ci_low"], limits[0]), min(row["ci_high"], limits[1])
     middle.plot([low, high], [place, place], color=color, lw=1.8, solid_capstyle="butt", zorder=2)
@@ -239,8 +278,8 @@ def _row(
     weight = "bold" if found else "normal"
     text = format_ratio(row["estimate"], row["ci_low"], row["ci_high"], lang=lang)
     right.text(RATIO_X, place, text, va="center", ha="right", fontsize=9.2, fontweight=weight)
-    q = "–" if pd.isna(row["q"]) else _small(float(row["q"]), lang)
-    right.text(Q_X, place, q, va="center", ha="right", fontsize=9.2, fontweight=weight)
+    tested = "–" if pd.isna(row[test]) else _small(float(row[test]), lang)
+    right.text(Q_X, place, tested, va="center", ha="right", fontsize=9.2, fontweight=weight)
     cases = "–" if pd.isna(row["n_cases"]) else format_number(float(row["n_cases"]), 0, lang=lang)
     right.text(N_X, place, cases, va="center", ha="right", fontsize=9.2)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import pandas as pd
 
 from epi.association.sir import Lang
@@ -105,6 +106,51 @@ class Screen:
         design = self.design.replace("-", "_")
         rows = self.table[self.table["reason"] == ""]
         return [self._estimate(f"{self.measure.lower()}_{design}_{row['model']}", row) for _, row in rows.iterrows()]
+
+    def standard_errors(self) -> pd.Series:
+        """Give the standard error of each log ratio.
+
+        Returns
+        -------
+        pandas.Series
+            In the order of the table; missing where there is no ratio.
+        """
+        from scipy.stats import t
+
+        table = self.table
+        quantile = t.isf((1 - float(self.settings["level"])) / 2, table["df"])
+        return (np.log(table["ci_high"]) - np.log(table["ci_low"])) / (2 * quantile)
+
+    def e_values(self, *, common: bool = False) -> pd.DataFrame:
+        """Give the E-value of each ratio: the confounding that would explain it away.
+
+        Parameters
+        ----------
+        common : bool, optional
+            Whether the outcome is common in the source population; a rare disease is not, however
+            many of the persons of a case-control study are cases.
+
+        Returns
+        -------
+        pandas.DataFrame
+            `exposure`, `model`, `e_value` and `e_value_limit`; see :func:`epi.stats.e_value`.
+        """
+        from epi.stats.evalues import e_value
+
+        found = [
+            e_value(row["estimate"], row["ci_low"], row["ci_high"], measure=self.measure, common=common)
+            if row["reason"] == ""
+            else None
+            for row in self.table.to_dict("records")
+        ]
+        return pd.DataFrame(
+            {
+                "exposure": self.table["exposure"],
+                "model": self.table["model"],
+                "e_value": [np.nan if one is None else one.estimate for one in found],
+                "e_value_limit": [np.nan if one is None else one.limit for one in found],
+            }
+        )
 
     def strongest(self) -> dict[str, Any]:
         """Give the association with the smallest p-value, one exposure at a time, ready for ``epi.record``.

@@ -6,6 +6,7 @@ Every function takes counts or arrays and gives numbers: nothing here knows of p
 from __future__ import annotations
 
 from epi.stats.design import check_design, find_design_faults, find_separation
+from epi.stats.evalues import EValue, e_value
 from epi.stats.intervals import (
     Interval,
     count_interval,
@@ -17,6 +18,7 @@ from epi.stats.intervals import (
 from epi.stats.models import GlmFit, fit_glm
 from epi.stats.multiplicity import adjust_p
 from epi.stats.notation import format_number, format_percent, format_ratio
+from epi.stats.power import detectable_ratio
 from epi.stats.scaling import cut_quantiles, find_step
 from epi.stats.smd import StandardisedDifference, standardised_difference
 from epi.stats.splines import natural_spline
@@ -24,6 +26,7 @@ from epi.stats.standardisation import STANDARDS, direct_rate, indirect_ratio, st
 
 __all__ = [
     "STANDARDS",
+    "EValue",
     "GlmFit",
     "Interval",
     "StandardisedDifference",
@@ -31,7 +34,9 @@ __all__ = [
     "check_design",
     "count_interval",
     "cut_quantiles",
+    "detectable_ratio",
     "direct_rate",
+    "e_value",
     "find_design_faults",
     "find_separation",
     "find_step",
