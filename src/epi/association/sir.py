@@ -98,9 +98,11 @@ class Sir:
         str
             A short name.
         """
+        corrected = {"en": ", corrected for referral", "fr": ", corrigé du recours"}[lang]
+        after = corrected if self.settings.get("corrected") == "referral" else ""
         if self.settings["strata"]:
-            return {"en": "Standardised incidence ratio", "fr": "Rapport d'incidence standardisé"}[lang]
-        return {"en": "Crude ratio, not standardised", "fr": "Rapport brut, non standardisé"}[lang]
+            return {"en": "Standardised incidence ratio", "fr": "Rapport d'incidence standardisé"}[lang] + after
+        return {"en": "Crude ratio, not standardised", "fr": "Rapport brut, non standardisé"}[lang] + after
 
     def chart_map(self, level: str | None = None, *, lang: Lang = "en", **options: Any) -> Chart:
         """Draw the map of the ratios.
