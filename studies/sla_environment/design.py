@@ -162,3 +162,23 @@ def any_rare_disease() -> CodeList:
 def _placed(cohort: Cohort, minimal_population: int) -> Cohort:
     placed = cohort.residing_in("France")
     return placed.in_communes_of(minimal_population) if minimal_population else placed
+
+
+WINDOW_YEARS = 5
+"""Length of the window of exposure."""
+
+
+def exposure_window(lag_years: int) -> tuple[str, str]:
+    """Give the window of exposure: five years that end some years before the index date.
+
+    Parameters
+    ----------
+    lag_years : int
+        Years between the end of the window and the index date.
+
+    Returns
+    -------
+    tuple of str
+        First day, and first day after, relative to the index date.
+    """
+    return f"-{lag_years + WINDOW_YEARS}y", f"-{lag_years}y"
