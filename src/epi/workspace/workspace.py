@@ -217,7 +217,11 @@ class Workspace:
         """
         asked = self.protocol.sources if self.protocol else None
         folder = self._origin.references
-        return (asked is None or name in asked) and folder is not None and (folder / f"{name}.parquet").is_file()
+        return (
+            (asked is None or _granted_as(name) in asked)
+            and folder is not None
+            and (folder / f"{name}.parquet").is_file()
+        )
 
     def reference_info(self, name: str) -> dict[str, Any]:
         """Say where a reference table comes from.
@@ -236,7 +240,7 @@ class Workspace:
 
     def _reference(self, name: str) -> tuple[pd.DataFrame, dict[str, Any]]:
         asked = self.protocol.sources if self.protocol else None
-        if asked is not None and name not in asked:
+        if asked is not None and _granted_as(name) not in asked:
             raise ProtocolError(
                 f"the protocol does not ask for '{name}'",
                 f"sources of protocol.yml: {', '.join(asked)}",
@@ -412,3 +416,8 @@ def _rule(given: str | None, protocol: Protocol | None) -> Rule:
             "change opposition in protocol.yml, with its justification",
         )
     return rule  # type: ignore[return-value]
+
+
+def _granted_as(name: str) -> str:
+    """Name the source that a protocol asks for to read a reference table: yearly exposures come with exposures."""
+    return "exposures" if name == "exposure_panel" else name

@@ -29,6 +29,7 @@ from epi.world.faults import inject_faults
 from epi.world.journey import build_journey
 from epi.world.layout import write_csv
 from epi.world.network import network_tables
+from epi.world.panel import build_panel
 from epi.world.patients import EXTRACTION, REGISTRY_SHARE, build_patients
 from epi.world.population import METHOD, count_persons, population_table
 from epi.world.records import patient_table
@@ -163,6 +164,10 @@ def _build(
     counts = count_persons(territory, seed)
     exposures, described = build_exposures(territory, seed, source)
     _write_reference(out / "reference", territory, counts, exposures, described)
+    panel = build_panel(territory, exposures, described, seed)
+    if panel is not None:
+        write_parquet(out / "reference" / "exposure_panel.parquet", panel[0])
+        write_json(out / "reference" / "exposure_panel.json", panel[1])
     centres = build_centres(seed)
     points = earth_points(territory.communes["lon"].to_numpy(), territory.communes["lat"].to_numpy())
     near = np.concatenate(
