@@ -1,18 +1,24 @@
 """Statistics of places: spatial weights and what is computed with them. Plain numbers, no territory, no person."""
 
+from epi.stats.spatial.local_moran import LocalMoran, local_moran_test
 from epi.stats.spatial.moran import Autocorrelation, geary_test, moran_test
 from epi.stats.spatial.moran_rates import moran_test_rates, standardise_rates
+from epi.stats.spatial.moran_residuals import moran_test_counts, moran_test_residuals
 from epi.stats.spatial.spectral import MoranBasis, build_moran_basis, spectral_randomisation
 from epi.stats.spatial.weights import SpatialWeights, weights_from_pairs
 
 __all__ = [
     "Autocorrelation",
+    "LocalMoran",
     "MoranBasis",
     "SpatialWeights",
     "build_moran_basis",
     "geary_test",
+    "local_moran_test",
     "moran_test",
+    "moran_test_counts",
     "moran_test_rates",
+    "moran_test_residuals",
     "spectral_randomisation",
     "standardise_rates",
     "weights_from_pairs",
