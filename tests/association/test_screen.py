@@ -404,3 +404,41 @@ def test_a_single_fit_is_what_the_screen_reports():
     both = pd.concat([cases.assign(y=1.0), controls.assign(y=0.0)])
     fit = fit_glm(both[["risk"]], both["y"], family="binomial")
     assert np.log(row["estimate"]) == pytest.approx(fit.term("risk")[0], rel=1e-9)
+
+
+def test_adjustment_sets_give_what_each_gives_alone():
+    sets = {"minimal": ["age"], "full": ["age", "sex"], "none": []}
+    together = screen(adjust=sets)
+    assert together.adjustment_sets == ("minimal", "full", "none")
+    for name, words in sets.items():
+        alone = screen(adjust=words)
+        mine = together.within(name).table.drop(columns="adjustment_set")
+        pd.testing.assert_frame_equal(mine, alone.table.drop(columns="adjustment_set"))
+        assert together.within(name).settings["adjust"] == alone.settings["adjust"]
+    assert together.of("pm25")["estimate"] == together.of("pm25", adjustment_set="minimal")["estimate"]
+    assert together.of("pm25", adjustment_set="none")["estimate"] != together.of("pm25")["estimate"]
+    assert (
+        "minimal: age (natural spline, 4 df); full: age (natural spline, 4 df), sex; none: nothing" in together.note()
+    )
+    assert together.release().table["adjustment_set"].nunique() == 3
+    assert "adjustment_set" not in together.within("full").release().table
+    assert {one.stratum["adjustment_set"] for one in together.estimates()} == set(sets)
+    assert (
+        together.chart_forest(adjustment_set="full")
+        .data.table["adjustment"]
+        .eq("age (natural spline, 4 df), sex")
+        .all()
+    )
+    epi.output(together, "sets")
+    with pytest.raises(ParameterError, match="no adjustment set 'other'"):
+        together.within("other")
+    for wrong in ("age", {}, {"full": "age"}):
+        with pytest.raises(ParameterError, match="adjust"):
+            screen(adjust=wrong)
+
+
+def test_benjamini_yekutieli_stands_beside_as_the_sensitivity(found):
+    singles = found.table[found.table["model"] == "single"]
+    factor = 1 + 1 / 2 + 1 / 3
+    assert singles["q_by"].tolist() == pytest.approx(np.minimum(singles["q"] * factor, 1).tolist())
+    assert "q_by: Benjamini-Yekutieli" in found.note()

@@ -127,7 +127,7 @@ def minimum_detectable_ratio(
     design_effect : float, optional
         Factor of the variance: the dispersion of counts, or the squared ratio of clustered to model errors.
     model : str, optional
-        Which model of the screen.
+        Which model of the screen, with its main set of adjusters.
 
     Returns
     -------
@@ -190,6 +190,7 @@ def _from_screen(screen: Screen, model: str, power: float, alpha: float) -> Dete
 
     if not (0 < alpha < 1 and alpha / 2 < power < 1):
         raise ParameterError(f"power is {power} and alpha {alpha}", "shares between 0 and 1, power above half of alpha")
+    screen = screen.within(screen.adjustment_sets[0])
     table = screen.table[screen.table["model"] == model].reset_index(drop=True)
     if table.empty:
         raise EstimationError(f"nothing was estimated in the {model!r} model", "single or joint")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -25,7 +25,7 @@ FEW_CLUSTERS = {
     "fr": "trop peu de grappes effectives : moins de 4 degrés de liberté",
 }
 DAGGER = "†"
-_ESTIMATES = ("estimate", "ci_low", "ci_high", "p", "q", "df")
+_ESTIMATES = ("estimate", "ci_low", "ci_high", "p", "q", "q_by", "df")
 
 
 def _q_words(q: float, lang: Lang) -> str:
@@ -39,10 +39,11 @@ class Screen:
     Parameters
     ----------
     table : pandas.DataFrame
-        One row for each exposure and model (`single`: adjusted for the named adjusters alone;
-        `joint`: also for all the other exposures): `exposure`, `model`, `label_en`, `label_fr`,
-        `scale_en`, `scale_fr`, `unit_size`, `n`, `n_cases`, `n_controls`, `estimate`, `ci_low`,
-        `ci_high`, `p`, `q` (Benjamini-Hochberg within each model), `clusters`, `df`, `adjustment`,
+        One row for each set of adjusters, exposure and model (`single`: adjusted for the named adjusters
+        alone; `joint`: also for all the other exposures): `adjustment_set`, `exposure`, `model`,
+        `label_en`, `label_fr`, `scale_en`, `scale_fr`, `unit_size`, `n`, `n_cases`, `n_controls`,
+        `estimate`, `ci_low`, `ci_high`, `p`, `q` (Benjamini-Hochberg within each set and model), `q_by`
+        (Benjamini-Yekutieli, whatever the dependence: the sensitivity), `clusters`, `df`, `adjustment`,
         `reason`, empty unless the model was refused, and `warning`, empty unless the standard error
         rests on too few effective clusters.
     measure : {"OR", "RR"}
@@ -60,15 +61,48 @@ class Screen:
 
     @property
     def n_tests(self) -> dict[str, int]:
-        """Number of tests done in each model."""
-        return {str(model): int(part["p"].notna().sum()) for model, part in self.table.groupby("model")}
+        """Number of tests done in each model, with the main set of adjusters."""
+        main = self.table[self.table["adjustment_set"] == self.adjustment_sets[0]]
+        return {str(model): int(part["p"].notna().sum()) for model, part in main.groupby("model")}
+
+    @property
+    def adjustment_sets(self) -> tuple[str, ...]:
+        """Names of the sets of adjusters, the main one first."""
+        return tuple(map(str, self.table["adjustment_set"].unique()))
+
+    def within(self, adjustment_set: str) -> Screen:
+        """Keep the models of one set of adjusters.
+
+        Parameters
+        ----------
+        adjustment_set : str
+            Its name.
+
+        Returns
+        -------
+        Screen
+            A screen of that set alone.
+
+        Raises
+        ------
+        ParameterError
+            If there is no such set.
+        """
+        if adjustment_set not in self.adjustment_sets:
+            raise ParameterError(
+                f"there is no adjustment set {adjustment_set!r}", ", ".join(map(repr, self.adjustment_sets))
+            )
+        table = self.table[self.table["adjustment_set"] == adjustment_set].reset_index(drop=True)
+        described = self.settings["adjustment_sets"][adjustment_set]
+        settings = {**self.settings, "adjust": described, "adjustment_sets": {adjustment_set: described}}
+        return replace(self, table=table, settings=settings)
 
     @property
     def is_empty(self) -> bool:
         """Whether no model at all could be fitted."""
         return bool(self.table["estimate"].isna().all())
 
-    def of(self, exposure: str, model: str = "single") -> pd.Series:
+    def of(self, exposure: str, model: str = "single", adjustment_set: str | None = None) -> pd.Series:
         """Give the row of one exposure.
 
         Parameters
@@ -77,6 +111,8 @@ class Screen:
             Its name.
         model : {"single", "joint"}, optional
             Which model.
+        adjustment_set : str, optional
+            Which set of adjusters; the main one by default.
 
         Returns
         -------
@@ -88,7 +124,8 @@ class Screen:
         ParameterError
             If there is no such row.
         """
-        rows = self.table[(self.table["exposure"] == exposure) & (self.table["model"] == model)]
+        table = self.within(adjustment_set or self.adjustment_sets[0]).table
+        rows = table[(table["exposure"] == exposure) & (table["model"] == model)]
         if len(rows) != 1:
             known = ", ".join(self.table["exposure"].unique())
             raise ParameterError(f"{exposure!r} ({model}) was not screened", known)
@@ -133,7 +170,7 @@ class Screen:
         Returns
         -------
         pandas.DataFrame
-            `exposure`, `model`, `e_value` and `e_value_limit`; see :func:`epi.stats.e_value`.
+            `adjustment_set`, `exposure`, `model`, `e_value` and `e_value_limit`; see :func:`epi.stats.e_value`.
         """
         from epi.stats.evalues import e_value
 
@@ -145,6 +182,7 @@ class Screen:
         ]
         return pd.DataFrame(
             {
+                "adjustment_set": self.table["adjustment_set"],
                 "exposure": self.table["exposure"],
                 "model": self.table["model"],
                 "e_value": [np.nan if one is None else one.estimate for one in found],
@@ -163,7 +201,8 @@ class Screen:
             Keywords of ``epi.record``; the value is ``not estimable``, with the reasons in the
             settings, when no ratio is left.
         """
-        single = self.table[self.table["model"] == "single"]
+        main = self.within(self.adjustment_sets[0]).table
+        single = main[main["model"] == "single"]
         rows = single[(single["reason"] == "") & (single["warning"] == "")]
         if rows.empty:
             return {
@@ -208,9 +247,10 @@ class Screen:
             "step": float(row["unit_size"]),
             "p": float(row["p"]),
             "q": float(row["q"]),
+            "q_by": float(row["q_by"]),
             "clusters": None if pd.isna(row["clusters"]) else int(row["clusters"]),
             "df": round(float(row["df"]), 2) if math.isfinite(row["df"]) else None,
-            "adjust": list(self.settings["adjust"]),
+            "adjust": list(self.settings["adjustment_sets"][row["adjustment_set"]]),
             "model": str(self.settings["model"]),
         }
         if row["warning"]:
@@ -222,7 +262,10 @@ class Screen:
             float(row["ci_high"]),
             unit=self.measure,
             n=int(row["n_cases"]),
-            stratum={"exposure": str(row["exposure"])},
+            stratum={
+                "exposure": str(row["exposure"]),
+                **({"adjustment_set": str(row["adjustment_set"])} if len(self.adjustment_sets) > 1 else {}),
+            },
             settings=settings,
         )
 
@@ -242,12 +285,14 @@ class Screen:
         done = ", ".join(f"{count} ({model})" for model, count in self.n_tests.items())
         what, clusters = str(self.settings["model"]), self.settings["cluster"]
         few = int((self.table["warning"] != "").sum())
-        adjusted = ", ".join(self.settings["adjust"]) or {"fr": "aucun", "en": "nothing"}[lang]
+        nothing = {"fr": "aucun", "en": "nothing"}[lang]
+        told = {name: ", ".join(words) or nothing for name, words in self.settings["adjustment_sets"].items()}
+        adjusted = "; ".join(f"{name}: {words}" for name, words in told.items()) if len(told) > 1 else told.popitem()[1]
         if lang == "fr":
             errors = f"erreurs robustes par {clusters} (CR2, degrés de liberté df)" if clusters else "erreurs du modèle"
             return (
                 f"{what}, {errors}. Ajustement : {adjusted}. Nombre de tests : {done} ; "
-                "q de Benjamini-Hochberg dans chaque modèle."
+                "q de Benjamini-Hochberg dans chaque modèle (q_by : Benjamini-Yekutieli)."
                 + (f" {DAGGER} {FEW_CLUSTERS['fr']} ({few} lignes) : ne pas s'y fier." if few else "")
             )
         errors = (
@@ -257,7 +302,7 @@ class Screen:
         )
         return (
             f"{what}, {errors}. Adjusted for: {adjusted}. Number of tests: {done}; "
-            "Benjamini-Hochberg q within each model."
+            "Benjamini-Hochberg q within each model (q_by: Benjamini-Yekutieli)."
             + (f" {DAGGER} {FEW_CLUSTERS['en']} ({few} rows): not to be relied on." if few else "")
         )
 
@@ -276,6 +321,8 @@ class Screen:
         """
         other = "fr" if lang == "en" else "en"
         table = self.table.drop(columns=[f"label_{other}", f"scale_{other}"])
+        if len(self.adjustment_sets) == 1:
+            table = table.drop(columns="adjustment_set")
         table = table.rename(columns={f"label_{lang}": "label", f"scale_{lang}": "scale"})
         table["warning"] = table["warning"].where(table["warning"] == "", FEW_CLUSTERS[lang])
         if self.design == "case-control":
@@ -291,7 +338,9 @@ class Screen:
         title = {"en": "Exposure-wide screen", "fr": "Criblage des expositions"}[lang]
         return Release(table, counts, title, self.note(lang), not_counts)
 
-    def chart_forest(self, model: str = "single", *, lang: Lang = "en", sort: bool = True) -> Chart:
+    def chart_forest(
+        self, model: str = "single", *, lang: Lang = "en", sort: bool = True, adjustment_set: str | None = None
+    ) -> Chart:
         """Draw the ratios with their intervals, and their numbers at the right.
 
         Parameters
@@ -302,6 +351,8 @@ class Screen:
             Language of the picture.
         sort : bool, optional
             From the largest ratio to the smallest; else in the order of the table.
+        adjustment_set : str, optional
+            Which set of adjusters; the main one by default.
 
         Returns
         -------
@@ -310,9 +361,11 @@ class Screen:
         """
         from epi.association.forest import draw_forest
 
-        return draw_forest(self, model, lang, sort)
+        return draw_forest(self.within(adjustment_set or self.adjustment_sets[0]), model, lang, sort)
 
-    def chart_volcano(self, model: str = "single", *, lang: Lang = "en", q: float = 0.05) -> Chart:
+    def chart_volcano(
+        self, model: str = "single", *, lang: Lang = "en", q: float = 0.05, adjustment_set: str | None = None
+    ) -> Chart:
         """Draw the ratios against their p-values.
 
         Parameters
@@ -323,6 +376,8 @@ class Screen:
             Language of the picture.
         q : float, optional
             Exposures with a q-value up to this are named.
+        adjustment_set : str, optional
+            Which set of adjusters; the main one by default.
 
         Returns
         -------
@@ -331,7 +386,7 @@ class Screen:
         """
         from epi.association.charts import draw_volcano
 
-        return draw_volcano(self, model, lang, q)
+        return draw_volcano(self.within(adjustment_set or self.adjustment_sets[0]), model, lang, q)
 
     def __str__(self) -> str:
         lines = [self.note()]
@@ -341,7 +396,8 @@ class Screen:
                 ratio = format_ratio(row["estimate"], row["ci_low"], row["ci_high"])
                 told = f"{self.measure} {ratio}, q {row['q']:.3g}"
                 told += f" ({row['warning']})" if row["warning"] else ""
-            lines.append(f"{row['label_en']} ({row['model']}, {row['scale_en']}): {told}")
+            which = f"{row['adjustment_set']}, " if len(self.adjustment_sets) > 1 else ""
+            lines.append(f"{row['label_en']} ({which}{row['model']}, {row['scale_en']}): {told}")
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
@@ -349,7 +405,7 @@ class Screen:
 
         shown = self.release().table
         formats = dict.fromkeys(("estimate", "ci_low", "ci_high", self.measure), "{:.2f}".format)
-        formats |= dict.fromkeys(("p", "q", "unit_size"), "{:.2g}".format)
+        formats |= dict.fromkeys(("p", "q", "q_by", "unit_size"), "{:.2g}".format)
         body = shown.rename(columns={"estimate": self.measure}).to_html(
             index=False, max_rows=60, na_rep="–", formatters=formats
         )

@@ -39,7 +39,7 @@ def screen_exposures(
     other: Any,
     *,
     exposures: Sequence[str] | None = None,
-    adjust: Sequence[str] | None = None,
+    adjust: Sequence[str] | Mapping[str, Sequence[str]] | None = None,
     cluster: str | None = "default",
     scale: Scale | Mapping[str, float] = "iqr",
     age: AgeForm = "spline",
@@ -59,9 +59,11 @@ def screen_exposures(
         Controls, with the same columns; or the exposures of the areas.
     exposures : sequence of str, optional
         Columns to screen; by default those that the enrichment added.
-    adjust : sequence of str, optional
+    adjust : sequence of str or mapping, optional
         ``age``, ``sex``, a column, ``log(column)`` or ``spline(column)``; by default age and sex
-        for persons, nothing for areas (already standardised).
+        for persons, nothing for areas (already standardised). A mapping names several sets, such as
+        ``{"minimal": ["age", "sex"], "full": ["age", "sex", "log(density_km2)"]}``: every model is
+        fitted once for each, and the first set is the main one.
     cluster : str or None, optional
         Column or level of territory that robust standard errors are clustered by; by default
         *bassin de vie* for persons, *département* for areas. None gives the model's own errors.
@@ -74,7 +76,8 @@ def screen_exposures(
         Law of the counts of areas.
     joint : bool or sequence of str, optional
         Also fit one model with all exposures, or with those named: an index and its components
-        cannot be in one model.
+        cannot be in one model. One exposure for each cluster of correlated ones, by
+        ``epi.exposure.cluster_exposures(...).representatives``, says which of them go together.
     level : float, optional
         Confidence level.
     labels : mapping, optional
@@ -84,7 +87,7 @@ def screen_exposures(
     Returns
     -------
     Screen
-        One row for each exposure and model. A model that cannot be fitted has its reason in
+        One row for each set of adjusters, exposure and model. A model that cannot be fitted has its reason in
         place of numbers, even when none can (``is_empty``); a ratio whose standard error rests on
         too few effective clusters has a warning.
 
@@ -101,40 +104,48 @@ def screen_exposures(
     exposure under test leaves the adjustment of that model. Intervals are Wald's on the log scale.
     With clusters, ``poisson`` and ``quasi-poisson`` are the same: the robust errors take the place
     of the dispersion. Below 4 degrees of freedom (Satterthwaite), tests are not to be relied on
-    (Tipton, Psychol Methods 2015;20:375), and rows are marked so.
+    (Tipton, Psychol Methods 2015;20:375), and rows are marked so. q-values are within each set and model.
     """
     check_level(level)
     if isinstance(data, Sir):
-        study = prepare_areas(data, other, exposures, adjust or (), cluster, labels)
+        sets = _name_sets(adjust, ())
+        study = prepare_areas(data, other, exposures, sets[next(iter(sets))], cluster, labels)
         law: str = family
         if family not in ("poisson", "quasi-poisson", "negative-binomial"):
             raise ParameterError(f"family is {family!r}", "poisson, quasi-poisson or negative-binomial")
     else:
-        wanted = ("age", "sex") if adjust is None else adjust
-        study = prepare_persons(data, other, exposures, wanted, cluster, labels)
+        sets = _name_sets(adjust, ("age", "sex"))
+        study = prepare_persons(data, other, exposures, sets[next(iter(sets))], cluster, labels)
         law = "binomial"
-    adjustments = [read_adjustment(word, age=age) for word in study.adjust]
-    study.require([term.column for term in adjustments], "adjusters")
+    read = {name: [read_adjustment(word, age=age) for word in words] for name, words in sets.items()}
+    study.require([term.column for terms in read.values() for term in terms], "adjusters")
     units = {name: find_unit(study.frame[name], scale, name) for name in study.exposures}
-    rows = [
-        _row(study, (name,), name, "single", _without(adjustments, (name,)), units, law, level)
-        for name in study.exposures
-    ]
-    rows += _joint_rows(study, joint, adjustments, units, law, level)
+    rows = []
+    for chosen, terms in read.items():
+        found = [
+            _row(study, (name,), name, "single", _without(terms, (name,)), units, law, level)
+            for name in study.exposures
+        ]
+        found += _joint_rows(study, joint, terms, units, law, level)
+        rows += [{"adjustment_set": chosen, **row} for row in found]
     table = pd.DataFrame(rows)
-    table["q"] = table.groupby("model")["p"].transform(lambda p: adjust_p(p.to_numpy()))
+    families = table.groupby(["adjustment_set", "model"], sort=False)["p"]
+    table["q"] = families.transform(lambda p: adjust_p(p.to_numpy()))
+    table["q_by"] = families.transform(lambda p: adjust_p(p.to_numpy(), method="BY"))
     for name in ("n", "n_cases", "n_controls", "clusters"):
         table[name] = table[name].astype("Int64")
     order = [
-        "exposure", "model", "label_en", "label_fr", "scale_en", "scale_fr", "unit_size", "n", "n_cases",
-        "n_controls", "estimate", "ci_low", "ci_high", "p", "q", "clusters", "df", "adjustment", "reason",
-        "warning",
+        "adjustment_set", "exposure", "model", "label_en", "label_fr", "scale_en", "scale_fr", "unit_size", "n",
+        "n_cases", "n_controls", "estimate", "ci_low", "ci_high", "p", "q", "q_by", "clusters", "df",
+        "adjustment", "reason", "warning",
     ]  # fmt: skip
+    described = {name: [term.describe() for term in terms] for name, terms in read.items()}
     settings = {
         "design": study.design,
         "model": _model_words(law, study.cluster),
         "family": law,
-        "adjust": [term.describe() for term in adjustments],
+        "adjust": described[next(iter(described))],
+        "adjustment_sets": described,
         "cluster": study.cluster,
         "scale": dict(scale) if isinstance(scale, Mapping) else scale,
         "age": age,
@@ -142,6 +153,21 @@ def screen_exposures(
         "rows": len(study.frame),
     }
     return Screen(table[order], "OR" if law == "binomial" else "RR", study.design, settings)
+
+
+def _name_sets(
+    adjust: Sequence[str] | Mapping[str, Sequence[str]] | None, default: Sequence[str]
+) -> dict[str, tuple[str, ...]]:
+    if isinstance(adjust, str):
+        raise ParameterError(f"adjust is {adjust!r}", "a list of terms, or a mapping of named lists")
+    if not isinstance(adjust, Mapping):
+        return {"main": tuple(default if adjust is None else adjust)}
+    if not adjust:
+        raise ParameterError("adjust is an empty mapping", "one named set of adjusters at least", "adjust=()")
+    wrong = [str(name) for name, words in adjust.items() if isinstance(words, str)]
+    if wrong:
+        raise ParameterError(f"adjustment sets {', '.join(wrong)} are a word", "a list of terms for each name")
+    return {str(name): tuple(words) for name, words in adjust.items()}
 
 
 def _model_words(law: str, cluster: str | None) -> str:
