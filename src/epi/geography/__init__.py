@@ -18,6 +18,7 @@ from epi.geography.distances import (
     count_within,
     distance_m,
     nearest,
+    pairs_within,
     planar_distance_m,
 )
 from epi.geography.maps import choropleth
@@ -58,6 +59,7 @@ __all__ = [
     "names_of",
     "nearest",
     "neighbours",
+    "pairs_within",
     "planar_distance_m",
     "read_communes",
     "read_contours",

@@ -323,6 +323,61 @@ def _chord(radius_m: float) -> float:
     return float(2 * _RADIUS_M * np.sin(radius_m / (2 * _RADIUS_M)) + 1e-6)
 
 
+def pairs_within(points: pd.DataFrame, sites: pd.DataFrame, radius_m: float) -> pd.DataFrame:
+    """List the sites within a radius of each point, with their distances.
+
+    Parameters
+    ----------
+    points : pandas.DataFrame
+        Columns lon and lat in degrees; a point without coordinates is in no pair.
+    sites : pandas.DataFrame
+        Columns lon and lat in degrees, none missing; there may be no site at all.
+    radius_m : float
+        Metres, from 1 m to 500 km. The circle itself is inside.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each pair, by point, then site: point and site (positions in the frames, from 0), distance_m.
+
+    Raises
+    ------
+    GeographyError
+        If coordinates are not degrees, are swapped, a site has none, or the radius is not in metres.
+
+    Examples
+    --------
+    >>> towns = pd.DataFrame({"lon": [5.72, 4.85], "lat": [45.19, 45.76]})
+    >>> pairs_within(pd.DataFrame({"lon": [5.91], "lat": [45.57]}), towns, 50_000)[["point", "site"]].values.tolist()
+    [[0, 0]]
+    """
+    from scipy.spatial import cKDTree
+
+    lon, lat = _table(points, "points")
+    site_lon, site_lat = _table(sites, "sites")
+    _complete(site_lon)
+    if not 1 <= radius_m <= _NEAR_M:
+        raise GeographyError(
+            f"the radius is {radius_m!r}", "metres, from 1 m to 500 km", "a radius of 5 km is 5000; degrees are not"
+        )
+    known = np.flatnonzero(~np.isnan(lon))
+    chord = 2 * _RADIUS_M * np.sin(radius_m / (2 * _RADIUS_M)) + 1e-6
+    empty = not len(known) or not len(site_lon)
+    near: Any = (
+        []
+        if empty
+        else cKDTree(_vectors(site_lon, site_lat)).query_ball_point(
+            _vectors(lon[known], lat[known]), chord, return_sorted=True
+        )
+    )
+    sizes = np.array([len(found) for found in near], dtype=np.int64)
+    point = np.repeat(known, sizes) if len(sizes) else np.zeros(0, dtype=np.int64)
+    site = np.concatenate([np.asarray(found, dtype=np.int64) for found in near]) if len(point) else point
+    straight = np.linalg.norm(_vectors(lon[point], lat[point]) - _vectors(site_lon[site], site_lat[site]), axis=1)
+    arc = 2 * _RADIUS_M * np.arcsin(straight / (2 * _RADIUS_M))
+    return pd.DataFrame({"point": point, "site": site, "distance_m": arc})
+
+
 def _complete(lon: np.ndarray) -> None:
     lost = int(np.isnan(lon).sum())
     if lost:
