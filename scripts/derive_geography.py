@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -26,15 +25,6 @@ from epi.files import atomic_path
 ROOT = Path(__file__).resolve().parents[1]
 GRID_M = 20
 ZONES = {"bassin_de_vie": "bv2022", "urban_unit": "uu2020", "catchment_area": "aav2020"}
-KINDS = {
-    "30": "deletion",
-    "31": "merger",
-    "32": "merger",
-    "33": "merger",
-    "34": "merger",
-    "41": "code change",
-    "50": "code change",
-}
 
 
 def read_source(folder: Path, name: str) -> pd.DataFrame:
@@ -144,56 +134,46 @@ def derive_areas(folder: Path) -> pd.DataFrame:
     return table[["level", "code", "name"]]
 
 
-def ends_of_codes(movements: pd.DataFrame) -> pd.DataFrame:
-    """Give, for each code and date at which it stopped being a commune, the communes that followed."""
-    whole = movements[(movements["typecom_av"] == "COM") & (movements["typecom_ap"] == "COM")]
-    steps = whole.groupby(["com_av", "date_eff"], sort=True).agg(
-        successors=("com_ap", lambda codes: tuple(sorted(set(codes)))),
-        mod=("mod", "min"),
-        name=("libelle_av", "first"),
+def derive_events(folder: Path) -> pd.DataFrame:
+    """Keep of the official events what a code needs: no name, and no change of name alone."""
+    source = read_source(folder, "commune_movements_1943_2025.csv.gz")
+    table = pd.DataFrame(
+        {
+            "mod": source["mod"].astype("int8"),
+            "day": pd.to_datetime(source["date_eff"]).to_numpy().astype("datetime64[D]").astype("int32"),
+            "type_before": source["typecom_av"],
+            "before": source["com_av"],
+            "type_after": source["typecom_ap"],
+            "after": source["com_ap"],
+        }
     )
-    steps = steps.reset_index()
-    # A commune that gives up a piece and goes on is among its own successors: that is no end.
-    goes_on = [code in after for code, after in zip(steps["com_av"], steps["successors"], strict=True)]
-    return steps[~np.array(goes_on)].reset_index(drop=True)
+    columns = ["day", "mod", "before", "after", "type_before", "type_after"]
+    return table[table["mod"] != 10].drop_duplicates().sort_values(columns, ignore_index=True)[columns]
 
 
-def follow(code: str, since: str, ends: dict[str, list[tuple[str, tuple[str, ...]]]]) -> Iterator[str]:
-    """Follow a code from a date through every later end, to where it stands today."""
-    for date, successors in ends.get(code, []):
-        if date >= since:
-            for successor in successors:
-                yield from follow(successor, date, ends)
-            return
-    yield code
+def derive_former_populations(folder: Path, events: pd.DataFrame, communes: pd.DataFrame) -> pd.DataFrame:
+    """Count people by communes that are no longer what they were, in the geographies of 2013 and 2023.
 
-
-def derive_passages(folder: Path, current: set[str]) -> pd.DataFrame:
-    """Give each code that is no longer current its current code, or the candidates if it was split."""
-    steps = ends_of_codes(read_source(folder, "commune_movements_1943_2025.csv.gz"))
-    ends: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
-    for row in steps.itertuples():
-        ends.setdefault(row.com_av, []).append((row.date_eff, row.successors))
-    # The last life of a code counts: what a re-established commune became, not its first merger.
-    last = steps[~steps["com_av"].isin(current)].drop_duplicates("com_av", keep="last")
-    rows = []
-    for row in last.itertuples():
-        reached = sorted({end for code in row.successors for end in follow(code, row.date_eff, ends)})
-        if not set(reached) <= current:
-            raise SystemExit(f"the chain from {row.com_av} does not end at a current commune")
-        rows.append(
-            (
-                row.com_av,
-                row.name,
-                row.date_eff,
-                "split" if len(row.successors) > 1 else KINDS[row.mod],
-                "|".join(row.successors),
-                reached[0] if len(reached) == 1 else "",
-                "|".join(reached) if len(reached) > 1 else "",
-            )
-        )
-    columns = ["code", "name", "date", "kind", "successor", "insee_code", "candidates"]
-    return pd.DataFrame(rows, columns=columns).sort_values("code", ignore_index=True)
+    The census file of 2011 lost the thousands mark: 1,310 stands there as 1.31, which no count can be.
+    """
+    census = read_source(folder, "census_2011_csp_activity_25_54_communes.csv.gz").set_index("code_commune")
+    cells = census[[column for column in census if column.endswith("employed")]].apply(pd.to_numeric)
+    persons_2011 = cells.where(cells % 1 == 0, cells * 1000).sum(axis=1).round()
+    income = read_source(folder, "filosofi_2021_communes.csv.gz").set_index("code_commune")
+    persons_2021 = pd.to_numeric(income["n_persons_tax_households"]).dropna()
+    whole = communes["type"] == "commune"
+    current, inner = (set(communes.loc[kind, "insee_code"]) for kind in (whole, ~whole))
+    parts = []
+    for source, year, persons in (
+        ("census_2011_active_25_54", 2013, persons_2011),
+        ("filosofi_2021_persons", 2023, persons_2021),
+    ):
+        since = int(np.datetime64(f"{year}-01-01").astype(int))
+        touched = events[(events["day"] > since) & (events["type_before"] == "COM")]
+        wanted = (set(touched["before"]) | set(touched["after"]) | (set(persons.index) - current)) - inner
+        kept = persons[persons.index.isin(wanted)]
+        parts.append(pd.DataFrame({"source": source, "code": kept.index, "persons": kept.astype("int32").to_numpy()}))
+    return pd.concat(parts).sort_values(["source", "code"], ignore_index=True)
 
 
 def faulty(shapes: np.ndarray, epsg: np.ndarray) -> np.ndarray:
@@ -286,9 +266,18 @@ def main() -> None:
         dict.fromkeys(sorted(numbers), "DELTA_BINARY_PACKED") | {"insee_code": "DELTA_BYTE_ARRAY"},
     )
     write_table(out / "areas.parquet", pa.Table.from_pandas(derive_areas(folder), preserve_index=False))
-    current = set(communes.loc[communes["type"] == "commune", "insee_code"])
-    passages = derive_passages(folder, current)
-    write_table(out / "passages.parquet", pa.Table.from_pandas(passages, preserve_index=False))
+    events = derive_events(folder)
+    write_table(
+        out / "events.parquet",
+        pa.Table.from_pandas(events, preserve_index=False),
+        {"day": "DELTA_BINARY_PACKED", "before": "DELTA_BYTE_ARRAY", "after": "DELTA_BYTE_ARRAY"},
+    )
+    former = derive_former_populations(folder, events, communes)
+    write_table(
+        out / "former_populations.parquet",
+        pa.Table.from_pandas(former, preserve_index=False),
+        {"persons": "DELTA_BINARY_PACKED", "code": "DELTA_BYTE_ARRAY"},
+    )
     postal = sorted(set(read_source(folder, "postal_codes.csv.gz")["code_postal"]))
     write_table(out / "postal_codes.parquet", pa.table({"postal_code": postal}), {"postal_code": "DELTA_BYTE_ARRAY"})
     write_table(

@@ -21,16 +21,10 @@ from epi.geography.distances import (
     pairs_within,
     planar_distance_m,
 )
+from epi.geography.harmonisation import STATUSES, CodeCoverage, Harmonised, code_coverage, harmonise
 from epi.geography.maps import choropleth
 from epi.geography.neighbours import neighbours
-from epi.geography.passages import (
-    STATUSES,
-    CodeCoverage,
-    arrondissements_of,
-    city_of,
-    code_coverage,
-    to_current,
-)
+from epi.geography.passages import arrondissements_of, city_of, to_current
 from epi.geography.points import area_points
 
 __all__ = [
@@ -39,6 +33,7 @@ __all__ = [
     "STATUSES",
     "Classes",
     "CodeCoverage",
+    "Harmonised",
     "Repair",
     "area_of",
     "area_points",
@@ -56,6 +51,7 @@ __all__ = [
     "describe_commune",
     "distance_m",
     "find_communes",
+    "harmonise",
     "names_of",
     "nearest",
     "neighbours",

@@ -12,6 +12,7 @@ import pandas as pd
 
 from epi.errors import GeographyError, ParameterError
 from epi.geography import store
+from epi.geography.lineage import communes_since_1943
 
 Codes = pd.Series | pd.Index | np.ndarray | Sequence[Any]
 
@@ -35,7 +36,8 @@ _WELL_FORMED = r"[0-9]{5}|2[AB][0-9]{3}"
 _POSTAL_SHARE = 0.10
 # Codes of the former Seine, Seine-et-Oise and Corsica, given up in 1968 and 1976, are postal codes now
 # (75015): after fifty years nobody can tell which of the two was meant.
-_REUSED_BEFORE = "1977-01-01"
+_CHANGE_OF_DEPARTEMENT = 41
+_REUSED_BEFORE = int(np.datetime64("1977-01-01").astype(int))
 _HOW = "read the column as text (dtype=str); geography.repair_codes(codes) mends what has one answer"
 
 
@@ -172,34 +174,14 @@ def known_codes() -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Indexed by code: status (current, arrondissement, passed, ambiguous), insee_code (today's, missing
-        where ambiguous), candidates (codes joined by ``|``, where ambiguous), postal (true where the code
-        was given up long ago and is a postal code now, which makes it ambiguous).
+        Indexed by code: postal (true where the code was given up in 1968 or 1976 and is a postal code
+        now: without a date nobody can tell which of the two was meant).
     """
-    communes, old = store.communes(), store.passages()
-    whole = communes["type"] == "commune"
-    today = pd.DataFrame(
-        {
-            "code": communes["insee_code"],
-            "status": np.where(whole, "current", "arrondissement"),
-            "insee_code": communes["parent_code"].astype(object).where(~whole, communes["insee_code"]),
-            "candidates": None,
-            "postal": False,
-        }
-    )
-    reused = (old["kind"] == "code change") & (old["date"] < _REUSED_BEFORE) & old["code"].isin(store.postal_codes())
-    split = old["insee_code"] == ""
-    unsure = split | reused
-    before = pd.DataFrame(
-        {
-            "code": old["code"],
-            "status": np.where(unsure, "ambiguous", "passed"),
-            "insee_code": old["insee_code"].astype(object).mask(unsure, None),
-            "candidates": old["candidates"].where(split, old["insee_code"]).astype(object).where(unsure, None),
-            "postal": reused,
-        }
-    )
-    return pd.concat([today, before]).set_index("code")
+    events, communes = store.events(), store.communes()["insee_code"]
+    gone = events[(events["mod"] == _CHANGE_OF_DEPARTEMENT) & (events["day"] < _REUSED_BEFORE)]
+    codes = communes_since_1943().codes.union(pd.Index(communes))
+    reused = codes.isin(gone["before"]) & codes.isin(store.postal_codes()) & ~codes.isin(communes)
+    return pd.DataFrame({"postal": reused}, index=codes)
 
 
 def postal_only(read: DistinctCodes) -> pd.Series:
@@ -219,7 +201,7 @@ def postal_only(read: DistinctCodes) -> pd.Series:
     return read.text.isin(store.postal_codes()) & (read.fault == "") & ~outside
 
 
-def check_codes(codes: Codes | DistinctCodes) -> None:
+def check_codes(codes: Codes | DistinctCodes, *, valid: pd.Index | None = None) -> None:
     """Make sure that codes are written as INSEE writes them.
 
     Missing codes are allowed. Whether each code exists is not looked at, but a column in which more than
@@ -229,6 +211,8 @@ def check_codes(codes: Codes | DistinctCodes) -> None:
     ----------
     codes : sequence of str or DistinctCodes
         INSEE codes.
+    valid : pandas.Index, optional
+        The codes of the date that the column is of, when it is known: they are no postal codes there.
 
     Raises
     ------
@@ -252,7 +236,8 @@ def check_codes(codes: Codes | DistinctCodes) -> None:
     ]
     wrong = read.count(read.fault != "")
     old = known_codes()
-    postal = read.count(postal_only(read) | read.text.isin(old.index[old["postal"]]))
+    doubtful = postal_only(read) | read.text.isin(old.index[old["postal"]])
+    postal = read.count(doubtful if valid is None else doubtful & ~read.text.isin(valid))
     if postal > _POSTAL_SHARE * read.rows.sum():
         wrong += postal
         faults.append(

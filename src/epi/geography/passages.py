@@ -1,91 +1,28 @@
-"""The passage of older commune codes to today's: one row in, one row out."""
+"""Codes of any year taken to today's communes, and cities with their arrondissements."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 import pandas as pd
 
 from epi.errors import ParameterError
 from epi.geography import store
-from epi.geography.codes import (
-    ABROAD,
-    COLLECTIVITY,
-    Codes,
-    check_codes,
-    distinct_codes,
-    known_codes,
-    postal_only,
-)
-from epi.results import Counted, Release
-
-STATUSES: dict[str, str] = {
-    "current": "commune of today",
-    "arrondissement": "municipal arrondissement of Paris, Lyon or Marseille, taken to its city",
-    "passed": "merged or renumbered commune, followed to today's",
-    "ambiguous": "split commune, or long extinct code that is a postal code now: none is chosen",
-    "abroad": "country code (99xxx): born or living abroad",
-    "overseas_collectivity": "territory outside the commune table (975, 977, 978, 984 to 989)",
-    "postal_code": "a postal code, which is not an INSEE code",
-    "malformed": "not five characters of an INSEE code",
-    "unknown": "well formed, but no commune since 1943",
-    "missing": "no code",
-}
-"""What :func:`to_current` may say of a code, in the order reports show it."""
-
-
-@dataclass(frozen=True)
-class CodeCoverage:
-    """How many codes could be placed, and why the others could not.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        One row for each status met: status, meaning, rows, share.
-    total : int
-        Number of rows read.
-    placed : int
-        Number of rows with a current commune.
-    """
-
-    table: pd.DataFrame
-    total: int
-    placed: int
-
-    @property
-    def share(self) -> float:
-        """Share of rows that have a current commune; NaN when there are no rows."""
-        return self.placed / self.total if self.total else float("nan")
-
-    def release(self) -> Release:
-        """Say what would be published.
-
-        Returns
-        -------
-        Release
-            Rows by status; they add up to a total that is known.
-        """
-        return Release(
-            self.table,
-            counts=(Counted("rows", adds_up_within=(), derived=("share",)),),
-            title="Commune codes: what could be placed",
-            note=f"Code geography of {store.VINTAGE}. Source: {store.ATTRIBUTION}.",
-            labels={"status": "Status", "meaning": "Meaning", "rows": "Rows", "share": "Share"},
-        )
-
-    def _repr_html_(self) -> str:
-        shown = self.table.assign(share=self.table["share"].map("{:.1%}".format))
-        return str(shown.to_html(index=False, border=0))
+from epi.geography.codes import Codes, distinct_codes
+from epi.geography.harmonisation import apply_passing
+from epi.geography.lineage import LAST_DAY, MERGERS, WHOLE
+from epi.geography.passing import build_passing
+from epi.geography.vintages import read_vintage
 
 
 def to_current(codes: Codes, *, on_fault: Literal["raise", "mark"] = "raise") -> pd.DataFrame:
     """Follow each code to the commune of today, one row in, one row out.
 
-    Mergers and code changes are followed through as many steps as there were. A commune that was split
-    has several successors: it is marked ambiguous, with its candidates; so is a code that was given up
-    in 1968 or 1976 and is a postal code now. A commune that was merged and later re-established is current.
+    This is :func:`~epi.geography.harmonise` with each code taken at the last date at which it was valid: a
+    code of today is today's, also where it once covered more; an extinct one is what it was when it ended.
+    A commune that was divided has several successors: it is marked ambiguous, with its candidates; so is a
+    code that was given up in 1968 or 1976 and is a postal code now. Where the date of the codes is known,
+    give it to :func:`~epi.geography.harmonise`, which then also says why and by what shares.
 
     Parameters
     ----------
@@ -99,7 +36,7 @@ def to_current(codes: Codes, *, on_fault: Literal["raise", "mark"] = "raise") ->
     -------
     pandas.DataFrame
         With the index given: code (as given), insee_code (missing when there is no single answer), status
-        (a category of :data:`STATUSES`), candidates (codes joined by ``|`` where ambiguous).
+        (a category of :data:`~epi.geography.STATUSES`), candidates (codes joined by ``|`` where ambiguous).
 
     Raises
     ------
@@ -118,67 +55,37 @@ def to_current(codes: Codes, *, on_fault: Literal["raise", "mark"] = "raise") ->
     """
     if on_fault not in {"raise", "mark"}:
         raise ParameterError(f"on_fault is {on_fault!r}", "'raise' or 'mark'")
-    read = distinct_codes(codes)
-    if on_fault == "raise":
-        check_codes(read)
-    known = known_codes()
-    place = known.index.get_indexer(pd.Index(read.text))
-    found = place >= 0
-    status = pd.Series("unknown", index=read.text.index, dtype=object)
-    status[postal_only(read)] = "postal_code"
-    status[read.text.str.fullmatch(COLLECTIVITY)] = "overseas_collectivity"
-    status[read.text.str.fullmatch(ABROAD)] = "abroad"
-    status[read.fault != ""] = "malformed"
-    status[found] = known["status"].to_numpy()[place[found]]
-    order = list(STATUSES)
-    number = np.array([*(order.index(word) for word in status), order.index("missing")], dtype="int8")
-    columns = {}
-    for column in ("insee_code", "candidates"):
-        values = np.full(len(place), None, dtype=object)
-        values[found] = known[column].to_numpy()[place[found]]
-        columns[column] = read.spread(values)
-    kind = pd.CategoricalDtype(order, ordered=True)
-    return pd.DataFrame(
-        {
-            "code": read.given.to_numpy(dtype=object),
-            "insee_code": columns["insee_code"],
-            "status": pd.Categorical.from_codes(number[read.place], dtype=kind),
-            "candidates": columns["candidates"],
-        },
-        index=read.given.index,
-    )
+    table = apply_passing(distinct_codes(codes), build_passing(None, LAST_DAY, "latest", False), on_fault, dated=False)
+    return table.drop(columns=["weights", "reason"])
 
 
-def code_coverage(passed: pd.DataFrame) -> CodeCoverage:
-    """Count what :func:`to_current` could place.
+def merged_since(day: str) -> pd.DataFrame:
+    """List the communes that ended in a merger from some day on, with where they stand today.
 
     Parameters
     ----------
-    passed : pandas.DataFrame
-        What :func:`to_current` returned.
+    day : str
+        ISO date.
 
     Returns
     -------
-    CodeCoverage
-        Rows by status.
+    pandas.DataFrame
+        Columns code and insee_code, sorted by code; those with one answer.
 
     Examples
     --------
-    >>> coverage = code_coverage(to_current(["38185", "01003", None]))
-    >>> coverage.placed, coverage.total
-    (2, 3)
+    >>> merged_since("2024-04-01").head(1).values.tolist()
+    [['01330', '01187']]
     """
-    rows = passed["status"].value_counts(sort=False).reindex(list(STATUSES), fill_value=0)
-    rows = rows[rows > 0]
-    table = pd.DataFrame(
-        {
-            "status": list(rows.index),
-            "meaning": [STATUSES[status] for status in rows.index],
-            "rows": rows.to_numpy(dtype="int64"),
-            "share": rows.to_numpy() / max(len(passed), 1),
-        }
-    )
-    return CodeCoverage(table, len(passed), int(passed["insee_code"].notna().sum()))
+    events, communes = store.events(), store.communes()
+    ends = events[
+        (events["type_before"] == WHOLE) & (events["type_after"] == WHOLE) & (events["before"] != events["after"])
+    ]
+    last = ends[ends["day"] == ends.groupby("before")["day"].transform("max")]
+    merged = last[last["mod"].isin(MERGERS) & (last["day"] >= read_vintage(day)) & (last["type_before"] == WHOLE)]
+    codes = merged.loc[~merged["before"].isin(communes["insee_code"]), "before"].drop_duplicates().sort_values()
+    table = to_current(codes.reset_index(drop=True))[["code", "insee_code"]]
+    return table.dropna().reset_index(drop=True)
 
 
 def city_of(insee_codes: Codes) -> pd.Series:

@@ -78,15 +78,28 @@ def names() -> pd.DataFrame:
 
 
 @cache
-def passages() -> pd.DataFrame:
-    """Give what became of each code that is no longer a commune.
+def events() -> pd.DataFrame:
+    """Give INSEE's events since 1943 that touch a code, sorted by day.
 
     Returns
     -------
     pandas.DataFrame
-        Columns code, name, date, kind, successor, insee_code, candidates; empty text where none.
+        Columns day (days since 1970), mod (kind of event), before and after (codes), type_before and
+        type_after (COM, COMA, COMD, ARM).
     """
-    return _read("passages").to_pandas()
+    return _read("events").to_pandas()
+
+
+@cache
+def former_populations() -> pd.DataFrame:
+    """Give people counted by communes of older geographies that have changed since.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns source (census_2011_active_25_54, filosofi_2021_persons), code, persons.
+    """
+    return _read("former_populations").to_pandas()
 
 
 @cache

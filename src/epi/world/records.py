@@ -7,7 +7,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from epi.geography.communes import read_communes
-from epi.geography.store import passages
+from epi.geography.passages import merged_since
 from epi.world.catalogue import Catalogue
 from epi.world.centres import Centres
 from epi.world.journey import Journey
@@ -65,8 +65,7 @@ def recorded_communes(
     current = {code: row for row, code in enumerate(names)}
     districts = read_communes(arrondissements=True)
     districts = districts[districts["type"].astype(str) != "commune"]
-    old = passages()
-    old = old[(old["kind"] == "merger") & (old["date"].astype(str) >= "2010-01-01")]
+    old = merged_since("2010-01-01")
     index = commune.copy()
     chance, pick = generator.random(len(commune)), generator.random(len(commune))
     for share, pairs in (
