@@ -1,6 +1,7 @@
 """Communes of France: codes, territories, distances in metres, contours and maps, all offline."""
 
 from epi.geography.areas import area_of, belongs_to
+from epi.geography.carrying import Carried, carry_table
 from epi.geography.classes import Classes, build_classes
 from epi.geography.codes import FAULTS, Repair, check_codes, repair_codes
 from epi.geography.communes import (
@@ -31,6 +32,7 @@ __all__ = [
     "FAULTS",
     "LEVELS",
     "STATUSES",
+    "Carried",
     "Classes",
     "CodeCoverage",
     "Harmonised",
@@ -40,6 +42,7 @@ __all__ = [
     "arrondissements_of",
     "belongs_to",
     "build_classes",
+    "carry_table",
     "check_codes",
     "check_degrees",
     "check_metres",
