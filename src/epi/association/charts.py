@@ -176,21 +176,22 @@ def draw_volcano(screen: Screen, model: str, lang: Lang, q: float) -> Chart:
         "OR": {"en": "Odds ratio", "fr": "Rapport de cotes"},
         "RR": {"en": "Rate ratio", "fr": "Rapport de taux"},
     }[screen.measure][lang]
-    tests = int(table["p"].notna().sum())
+    by_p, by_q = screen.tests
+    tests = int(table[by_p].notna().sum())
     nothing = bool(table["estimate"].isna().all())
     title = {"en": f"{tests} tests: ratio and evidence", "fr": f"{tests} tests : rapport et force de preuve"}[lang]
 
     def draw(shown: pd.DataFrame) -> Figure:
-        known = shown.dropna(subset=["estimate", "p", "q"])
+        known = shown.dropna(subset=["estimate", by_p, by_q])
         figure = new_figure(7.2, 4.6)
         axis = figure.subplots()
         if known.empty:
             _say_hidden(axis, lang, NOTHING if nothing else HIDDEN)
             return figure
         # A p-value of 1e-300 is drawn at the edge: beyond it the height says nothing more.
-        height = -np.log10(np.maximum(known["p"].to_numpy(float), 1e-300))
+        height = -np.log10(np.maximum(known[by_p].to_numpy(float), 1e-300))
         effect = known["estimate"].to_numpy(float)
-        found = known["q"].to_numpy(float) <= q
+        found = known[by_q].to_numpy(float) <= q
         color = np.where(found, np.where(effect > 1, WARM, ACCENT), MUTED)
         axis.scatter(effect, height, s=np.where(found, 44, 26), c=color, alpha=0.9, linewidths=0, zorder=3)
         if found.any():
@@ -217,7 +218,7 @@ def draw_volcano(screen: Screen, model: str, lang: Lang, q: float) -> Chart:
         axis.set_xticks(ticks, [format_number(t, decimals(ticks), lang=lang) for t in ticks])
         axis.minorticks_off()
         axis.set_xlabel(f"{ratio} ({'échelle log' if lang == 'fr' else 'log scale'})")
-        axis.set_ylabel("−log₁₀ p")
+        axis.set_ylabel("−log₁₀ p" + (" spatial" if by_p == "p_spatial" else ""))
         axis.grid(color=GRID, lw=0.6)
         axis.set_axisbelow(True)
         axis.set_title(title)

@@ -73,14 +73,14 @@ def draw_forest(screen: Screen, model: str, lang: Lang, sort: bool) -> Chart:
     if sort:
         table = table.sort_values(["estimate", "exposure"], ascending=[False, True], na_position="last")
     table = table.reset_index(drop=True)
-    level, measure = float(screen.settings["level"]), screen.measure
+    level, measure, test = float(screen.settings["level"]), screen.measure, screen.tests[1]
     words = _WORDS[lang]
     told = words["nothing"] if table["estimate"].isna().all() else words[model]
     title = f"{words[measure]}: {told}" if lang == "en" else f"{words[measure]} : {told}"
     data = replace(release, table=table, title=title)
 
     def draw(shown: pd.DataFrame) -> Figure:
-        return draw_rows(shown, title, measure, level, lang)
+        return draw_rows(shown, title, measure, level, lang, test=test)
 
     alt = {
         "en": f"Forest plot of {len(table)} exposures: {title.lower()}, with {level:.0%} intervals.",
@@ -172,7 +172,7 @@ def draw_rows(
         Language.
     head : str, optional
         Heading of the labels.
-    test : {"q", "p"}, optional
+    test : {"q", "q_spatial", "p"}, optional
         Column printed beside the ratios.
 
     Returns
@@ -203,7 +203,7 @@ def draw_rows(
     top = rows - 0.02
     left.text(0.01, top, words["exposure"], color=MUTED, fontsize=8.5, va="center")
     interval = f"{measure} {words['ci'].format(f'{level * 100:g}')}"
-    for x, text in ((RATIO_X, interval), (Q_X, test), (N_X, words["n"])):
+    for x, text in ((RATIO_X, interval), (Q_X, test.replace("_", " ")), (N_X, words["n"])):
         right.text(x, top, text, color=MUTED, fontsize=8.5, va="center", ha="right")
     for place, few, (_, row) in zip(places, marked, shown.iterrows(), strict=True):
         label = f"{row['label']} {DAGGER}" if few else str(row["label"])

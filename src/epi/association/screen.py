@@ -26,6 +26,7 @@ FEW_CLUSTERS = {
 }
 DAGGER = "†"
 _ESTIMATES = ("estimate", "ci_low", "ci_high", "p", "q", "q_by", "df")
+_SPATIAL = ("p_spatial", "q_spatial", "p_family")
 
 
 def _q_words(q: float, lang: Lang) -> str:
@@ -45,7 +46,9 @@ class Screen:
         `estimate`, `ci_low`, `ci_high`, `p`, `q` (Benjamini-Hochberg within each set and model), `q_by`
         (Benjamini-Yekutieli, whatever the dependence: the sensitivity), `clusters`, `df`, `adjustment`,
         `reason`, empty unless the model was refused, and `warning`, empty unless the standard error
-        rests on too few effective clusters.
+        rests on too few effective clusters. With a spatial test also `p_spatial`, `q_spatial`
+        (Benjamini-Hochberg), `p_family` (Westfall-Young: chance of any false discovery in the family) and
+        `areas`.
     measure : {"OR", "RR"}
         What `estimate` is.
     design : {"case-control", "areas"}
@@ -64,6 +67,11 @@ class Screen:
         """Number of tests done in each model, with the main set of adjusters."""
         main = self.table[self.table["adjustment_set"] == self.adjustment_sets[0]]
         return {str(model): int(part["p"].notna().sum()) for model, part in main.groupby("model")}
+
+    @property
+    def tests(self) -> tuple[str, str]:
+        """Columns of the p- and q-values to go by: the spatial ones when there are."""
+        return ("p_spatial", "q_spatial") if "p_spatial" in self.table else ("p", "q")
 
     @property
     def adjustment_sets(self) -> tuple[str, ...]:
@@ -219,7 +227,8 @@ class Screen:
                     "label_fr": "Association la plus nette",
                 },
             }
-        row = rows.sort_values(["p", "exposure"]).iloc[0]
+        p, q = self.tests
+        row = rows.sort_values([p, "p", "exposure"]).iloc[0]
         tests = self.n_tests["single"]
         found = self._estimate("strongest_association", row)
         return {
@@ -232,11 +241,11 @@ class Screen:
                 **found.settings,
                 "exposure": str(row["exposure"]),
                 "label_en": (
-                    f"Clearest of {tests} associations (q {_q_words(row['q'], 'en')}): "
+                    f"Clearest of {tests} associations (q {_q_words(row[q], 'en')}): "
                     f"{row['label_en']}, {row['scale_en']}"
                 ),
                 "label_fr": (
-                    f"Plus nette de {tests} associations (q {_q_words(row['q'], 'fr')}) : "
+                    f"Plus nette de {tests} associations (q {_q_words(row[q], 'fr')}) : "
                     f"{row['label_fr']}, {row['scale_fr']}"
                 ),
             },
@@ -253,6 +262,7 @@ class Screen:
             "adjust": list(self.settings["adjustment_sets"][row["adjustment_set"]]),
             "model": str(self.settings["model"]),
         }
+        settings |= {name: float(row[name]) for name in _SPATIAL if name in row}
         if row["warning"]:
             settings["warning"] = str(row["warning"])
         return Estimate(
@@ -288,13 +298,26 @@ class Screen:
         nothing = {"fr": "aucun", "en": "nothing"}[lang]
         told = {name: ", ".join(words) or nothing for name, words in self.settings["adjustment_sets"].items()}
         adjusted = "; ".join(f"{name}: {words}" for name, words in told.items()) if len(told) > 1 else told.popitem()[1]
+        spatial = self.settings.get("spatial")
         if lang == "fr":
+            random = (
+                f" p_spatial : {spatial['draws']} cartes tirées au hasard avec l'autocorrélation de l'exposition "
+                "(randomisation spectrale de Moran) ; q_spatial : Benjamini-Hochberg ; p_family : Westfall-Young."
+                if spatial
+                else ""
+            )
             errors = f"erreurs robustes par {clusters} (CR2, degrés de liberté df)" if clusters else "erreurs du modèle"
             return (
                 f"{what}, {errors}. Ajustement : {adjusted}. Nombre de tests : {done} ; "
-                "q de Benjamini-Hochberg dans chaque modèle (q_by : Benjamini-Yekutieli)."
+                f"q de Benjamini-Hochberg dans chaque modèle (q_by : Benjamini-Yekutieli).{random}"
                 + (f" {DAGGER} {FEW_CLUSTERS['fr']} ({few} lignes) : ne pas s'y fier." if few else "")
             )
+        random = (
+            f" p_spatial: {spatial['draws']} random maps with the autocorrelation of the exposure (Moran spectral "
+            "randomisation); q_spatial: Benjamini-Hochberg; p_family: Westfall-Young."
+            if spatial
+            else ""
+        )
         errors = (
             f"standard errors robust to clusters by {clusters} (CR2, degrees of freedom df)"
             if clusters
@@ -302,7 +325,7 @@ class Screen:
         )
         return (
             f"{what}, {errors}. Adjusted for: {adjusted}. Number of tests: {done}; "
-            "Benjamini-Hochberg q within each model (q_by: Benjamini-Yekutieli)."
+            f"Benjamini-Hochberg q within each model (q_by: Benjamini-Yekutieli).{random}"
             + (f" {DAGGER} {FEW_CLUSTERS['en']} ({few} rows): not to be relied on." if few else "")
         )
 
@@ -325,16 +348,17 @@ class Screen:
             table = table.drop(columns="adjustment_set")
         table = table.rename(columns={f"label_{lang}": "label", f"scale_{lang}": "scale"})
         table["warning"] = table["warning"].where(table["warning"] == "", FEW_CLUSTERS[lang])
+        derived = (*_ESTIMATES, *(name for name in _SPATIAL if name in table))
+        not_counts: tuple[str, ...] = ("clusters", "unit_size", *(("areas",) if "areas" in table else ()))
         if self.design == "case-control":
             counts: tuple[Counted, ...] = (
-                Counted("n_cases", of="n", derived=(*_ESTIMATES, "n_controls")),
-                Counted("n_controls", of="n", derived=(*_ESTIMATES, "n_cases")),
+                Counted("n_cases", of="n", derived=(*derived, "n_controls")),
+                Counted("n_controls", of="n", derived=(*derived, "n_cases")),
             )
-            not_counts: tuple[str, ...] = ("clusters", "unit_size")
         else:
             table = table.drop(columns="n_controls")
-            counts = (Counted("n_cases", derived=_ESTIMATES),)
-            not_counts = ("n", "clusters", "unit_size")
+            counts = (Counted("n_cases", derived=derived),)
+            not_counts = ("n", *not_counts)
         title = {"en": "Exposure-wide screen", "fr": "Criblage des expositions"}[lang]
         return Release(table, counts, title, self.note(lang), not_counts)
 
@@ -394,7 +418,7 @@ class Screen:
             told = f"refused: {row['reason']}"
             if not row["reason"]:
                 ratio = format_ratio(row["estimate"], row["ci_low"], row["ci_high"])
-                told = f"{self.measure} {ratio}, q {row['q']:.3g}"
+                told = f"{self.measure} {ratio}, q {row[self.tests[1]]:.3g}"
                 told += f" ({row['warning']})" if row["warning"] else ""
             which = f"{row['adjustment_set']}, " if len(self.adjustment_sets) > 1 else ""
             lines.append(f"{row['label_en']} ({which}{row['model']}, {row['scale_en']}): {told}")
@@ -405,7 +429,7 @@ class Screen:
 
         shown = self.release().table
         formats = dict.fromkeys(("estimate", "ci_low", "ci_high", self.measure), "{:.2f}".format)
-        formats |= dict.fromkeys(("p", "q", "q_by", "unit_size"), "{:.2g}".format)
+        formats |= dict.fromkeys(("p", "q", "q_by", "unit_size", *_SPATIAL), "{:.2g}".format)
         body = shown.rename(columns={"estimate": self.measure}).to_html(
             index=False, max_rows=60, na_rep="–", formatters=formats
         )

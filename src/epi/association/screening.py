@@ -17,6 +17,7 @@ import pandas as pd
 from epi.association.preparation import Study, prepare_areas, prepare_persons
 from epi.association.screen import FEW_CLUSTERS, LEAST_DF, Screen
 from epi.association.sir import Sir
+from epi.association.spatial_test import Spatial, SpatialTester, add_spatial_p
 from epi.association.terms import (
     Adjustment,
     AgeForm,
@@ -31,6 +32,7 @@ from epi.stats.intervals import check_level, wald_interval
 from epi.stats.models import fit_glm
 from epi.stats.multiplicity import adjust_p
 
+SPATIAL = ("p_spatial", "q_spatial", "p_family", "areas")
 CountFamily = Literal["poisson", "quasi-poisson", "negative-binomial"]
 
 
@@ -47,6 +49,9 @@ def screen_exposures(
     joint: bool | Sequence[str] = True,
     level: float = 0.95,
     labels: Mapping[str, Mapping[str, Any]] | None = None,
+    spatial: Spatial = None,
+    draws: int = 999,
+    seed: int = 0,
 ) -> Screen:
     """Screen exposures for an association with case status, or with the counts of areas.
 
@@ -83,6 +88,15 @@ def screen_exposures(
     labels : mapping, optional
         For each exposure, ``label_en``, ``label_fr`` and ``unit``; those of the enrichment by
         default.
+    spatial : SpatialWeights or MoranBasis or "distance", optional
+        Also test every exposure by maps at random that are as autocorrelated as it is (Moran spectral
+        randomisation): `p_spatial`, `q_spatial` and `p_family`. ``"distance"`` weighs all pairs of areas by
+        their nearness, and is what was validated. Areas are those of the ratios, or the clusters of
+        persons.
+    draws : int, optional
+        Random maps of each exposure.
+    seed : int, optional
+        Seed of the random maps.
 
     Returns
     -------
@@ -105,6 +119,9 @@ def screen_exposures(
     With clusters, ``poisson`` and ``quasi-poisson`` are the same: the robust errors take the place
     of the dispersion. Below 4 degrees of freedom (Satterthwaite), tests are not to be relied on
     (Tipton, Psychol Methods 2015;20:375), and rows are marked so. q-values are within each set and model.
+
+    The spatial test takes the mean of an exposure by area, weighted by the information of its persons: what
+    varies inside areas plays no part in it. See :func:`epi.stats.spatial.map_test.map_score_test`.
     """
     check_level(level)
     if isinstance(data, Sir):
@@ -119,6 +136,10 @@ def screen_exposures(
         law = "binomial"
     read = {name: [read_adjustment(word, age=age) for word in words] for name, words in sets.items()}
     study.require([term.column for terms in read.values() for term in terms], "adjusters")
+    tester = None
+    if spatial is not None:
+        tester = SpatialTester(study, spatial, draws, seed)
+        tester.check(str(data.settings["by"]) if isinstance(data, Sir) else study.cluster)
     units = {name: find_unit(study.frame[name], scale, name) for name in study.exposures}
     rows = []
     for chosen, terms in read.items():
@@ -132,12 +153,14 @@ def screen_exposures(
     families = table.groupby(["adjustment_set", "model"], sort=False)["p"]
     table["q"] = families.transform(lambda p: adjust_p(p.to_numpy()))
     table["q_by"] = families.transform(lambda p: adjust_p(p.to_numpy(), method="BY"))
+    if tester is not None:
+        table = add_spatial_p(table, tester, read, _complete)
     for name in ("n", "n_cases", "n_controls", "clusters"):
         table[name] = table[name].astype("Int64")
     order = [
         "adjustment_set", "exposure", "model", "label_en", "label_fr", "scale_en", "scale_fr", "unit_size", "n",
         "n_cases", "n_controls", "estimate", "ci_low", "ci_high", "p", "q", "q_by", "clusters", "df",
-        "adjustment", "reason", "warning",
+        "adjustment", "reason", "warning", *(SPATIAL if tester is not None else ()),
     ]  # fmt: skip
     described = {name: [term.describe() for term in terms] for name, terms in read.items()}
     settings = {
@@ -151,6 +174,7 @@ def screen_exposures(
         "age": age,
         "level": level,
         "rows": len(study.frame),
+        "spatial": None if spatial is None else {"weights": _spatial_words(spatial), "draws": draws, "seed": seed},
     }
     return Screen(table[order], "OR" if law == "binomial" else "RR", study.design, settings)
 
@@ -168,6 +192,10 @@ def _name_sets(
     if wrong:
         raise ParameterError(f"adjustment sets {', '.join(wrong)} are a word", "a list of terms for each name")
     return {str(name): tuple(words) for name, words in adjust.items()}
+
+
+def _spatial_words(spatial: Spatial) -> str:
+    return "distance" if isinstance(spatial, str) else "given"
 
 
 def _model_words(law: str, cluster: str | None) -> str:
