@@ -188,20 +188,15 @@ class SpatialTester:
         fitted = np.exp(linear) if areas else 1 / (1 + np.exp(-linear))
         information = fitted if areas else fitted * (1 - fitted)
         codes, labels = pd.factorize(frame[self.area].astype(str), sort=True)
-        total = np.bincount(codes, weights=information)
+        total = np.bincount(codes, weights=information).astype(float)
 
         def mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
-            return np.bincount(codes, weights=information * values) / total
+            return np.bincount(codes, weights=information * values).astype(float) / total
 
-        adjusters = (
-            np.column_stack([mean(design[name].to_numpy(dtype=float)) for name in design])
-            if len(design.columns)
-            else None
-        )
-        return _Null(
-            np.bincount(codes, weights=y - fitted), total, adjusters, self.basis_of(pd.Index(labels, dtype=object)),
-            mean,
-        )  # fmt: skip
+        columns = [mean(design[name].to_numpy(dtype=float)) for name in design]
+        residual = np.bincount(codes, weights=y - fitted).astype(float)
+        basis = self.basis_of(pd.Index(labels, dtype=object))
+        return _Null(residual, total, np.column_stack(columns) if columns else None, basis, mean)
 
 
 @dataclass(frozen=True)
