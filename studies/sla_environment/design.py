@@ -168,17 +168,18 @@ WINDOW_YEARS = 5
 """Length of the window of exposure."""
 
 
-def exposure_window(lag_years: int) -> tuple[str, str]:
+def exposure_window(lag_years: int) -> tuple[str, str] | None:
     """Give the window of exposure: five years that end some years before the index date.
 
     Parameters
     ----------
     lag_years : int
-        Years between the end of the window and the index date.
+        Years between the end of the window and the index date; 0 for the registers as they are, each of its own
+        year.
 
     Returns
     -------
-    tuple of str
+    tuple of str or None
         First day, and first day after, relative to the index date.
     """
-    return f"-{lag_years + WINDOW_YEARS}y", f"-{lag_years}y"
+    return (f"-{lag_years + WINDOW_YEARS}y", f"-{lag_years}y") if lag_years else None
