@@ -192,3 +192,33 @@ def screen_control_outcome(
     wanted = sorted({*exposures, "centre_distance_km", "density_km2", "fdep_like"})
     first, second = (group.enrich(wanted, window=exposure_window(lag_years)) for group in (cases, others))
     return screen_exposures(first, second, exposures=exposures, adjust=[*PERSONAL, *adjustment], joint=False)
+
+
+FIELDS = {"cases": "cases", "controls": "controls", "lag": "lag_years", "adjustment": "adjustment"}
+
+
+def pick(screens: Mapping[str, Screen], variants: Mapping[str, Variant], choice: str) -> dict[str, Screen]:
+    """Keep the main analysis and the variants that differ from it by one choice alone.
+
+    Parameters
+    ----------
+    screens : mapping of str to Screen
+        From `screen_variants`.
+    variants : mapping of str to Variant
+        Those they were made with.
+    choice : {"cases", "controls", "lag", "adjustment"}
+        The choice that varies.
+
+    Returns
+    -------
+    dict of str to Screen
+        Named by that choice, the main analysis among them in its place.
+    """
+    main, name = variants["main"], FIELDS[choice]
+    same = {
+        key: variant
+        for key, variant in variants.items()
+        if replace(variant, **{name: getattr(main, name)}) == main  # type: ignore[arg-type]
+    }
+    order = sorted(same, key=lambda key: same[key].lag_years) if choice == "lag" else list(same)
+    return {same[key].choices[choice] + (" (main)" if key == "main" else ""): screens[key] for key in order}

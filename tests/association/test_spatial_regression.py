@@ -110,3 +110,16 @@ def test_bad_questions_are_refused_all_at_once():
         fit_spatial_regression(scotland(), VALUES, ["part"])
     with pytest.raises(EstimationError, match="2 areas have complete values"):
         fit_spatial_regression(scotland(), VALUES.iloc[:2], ["aff"])
+
+
+def test_a_step_a_logarithm_and_the_key_of_the_level_mean_what_they_say():
+    one = fit_spatial_regression(scotland(), VALUES, ["aff"], models=["poisson"]).table.iloc[0]
+    ten = fit_spatial_regression(scotland(), VALUES, ["aff"], models=["poisson"], scale={"aff": 10.0}).table.iloc[0]
+    assert ten["rr"] == pytest.approx(one["rr"] ** 10, rel=1e-9) and ten["step"] == 10
+    grown = VALUES.assign(size=np.arange(1, 57, dtype=float), log_size=np.log(np.arange(1, 57)))
+    word = fit_spatial_regression(scotland(), grown, ["aff"], adjust=["log(size)"], models=["poisson"]).table
+    done = fit_spatial_regression(scotland(), grown, ["aff"], adjust=["log_size"], models=["poisson"]).table
+    assert word.iloc[0]["rr"] == pytest.approx(done.iloc[0]["rr"], rel=1e-9)
+    named = VALUES.rename(columns={"area": scotland().settings["by"]})
+    again = fit_spatial_regression(scotland(), named, ["aff"], models=["poisson"]).table.iloc[0]
+    assert again["rr"] == one["rr"] and again["areas"] == 56

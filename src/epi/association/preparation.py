@@ -222,13 +222,31 @@ def prepare_areas(
     chosen = "departement" if cluster == "default" else cluster
     if chosen:
         frame["cluster"] = (
-            frame[chosen].astype(object) if chosen in frame.columns else _above(frame["area"], by, chosen)
+            frame[chosen].astype(object) if chosen in frame.columns else area_above(frame["area"], by, chosen)
         )
     return Study(frame, names, tuple(adjust), "areas", chosen, {**known, **(labels or {})})
 
 
-def _above(areas: pd.Series, by: str, level: str) -> pd.Series:
-    """Find the larger territory that holds most of each area's population."""
+def area_above(areas: pd.Series, by: str, level: str) -> pd.Series:
+    """Find the larger territory that holds most of each area's population.
+
+    Parameters
+    ----------
+    areas : pandas.Series
+        Codes of areas.
+    by, level : str
+        Level of the areas, and of the larger territory.
+
+    Returns
+    -------
+    pandas.Series
+        Codes of the larger territory, missing where it is unknown.
+
+    Raises
+    ------
+    ParameterError
+        If one of them is no level of territory.
+    """
     if by not in places.LEVELS or level not in places.LEVELS:
         raise ParameterError(
             f"areas by {by!r} cannot be put in clusters by {level!r}",

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
+from epi.association.preparation import area_above
 from epi.association.smoothing import informed_areas
+from epi.association.terms import Scale, build_terms, find_unit, read_adjustment
 from epi.errors import EstimationError, ParameterError
+from epi.geography import communes as places
 from epi.results import Counted, Release
 from epi.stats.intervals import check_level
 from epi.stats.models import fit_glm
@@ -32,9 +35,9 @@ class SpatialRegression:
     ----------
     table : pandas.DataFrame
         One row for each exposure and model: `exposure`, `model`, `space` (how place is taken into
-        account: ``none``, ``region`` or ``neighbours``), `rr` for one unit, `rr_low`, `rr_high`, `p`
-        (missing for ``bym2``, whose limits are of the posterior), `areas`, `cases`, and `status`,
-        empty when there is an estimate, else why not.
+        account: ``none``, ``region`` or ``neighbours``), `step` of the exposure that
+        `rr` is for, `rr_low`, `rr_high`, `p` (missing for ``bym2``, whose limits are of the posterior),
+        `areas`, `cases`, and `status`, empty when there is an estimate, else why not.
     settings : mapping
         What determined the estimates; ``left_out`` is the number of areas without complete values.
     """
@@ -55,12 +58,13 @@ class SpatialRegression:
             table=self.table.copy(),
             counts=(Counted("cases", derived=("rr", "rr_low", "rr_high", "p")),),
             title=f"Rate ratios by {self.settings['by']}, with and without space",
-            note=f"For one unit of each exposure, all exposures together, adjusted for {adjust}; limits at "
+            note=f"For one step of each exposure, all exposures together, adjusted for {adjust}; limits at "
             f"{self.settings['level']:.0%}, posterior ones for bym2. {self.settings['left_out']} areas left out, "
             f"values missing.{self.settings['note']}",
-            not_counts=("areas",),
-            labels={"exposure": "Exposure", "model": "Model", "space": "Space", "rr": "RR", "rr_low": "Low",
-                    "rr_high": "High", "p": "p", "areas": "Areas", "cases": "Cases", "status": "Status"},
+            not_counts=("areas", "step"),
+            labels={"exposure": "Exposure", "model": "Model", "space": "Space", "step": "Step", "rr": "RR",
+                    "rr_low": "Low", "rr_high": "High", "p": "p", "areas": "Areas", "cases": "Cases",
+                    "status": "Status"},
         )  # fmt: skip
 
     def _repr_html_(self) -> str:
@@ -76,6 +80,7 @@ def fit_spatial_regression(
     weights: SpatialWeights | None = None,
     region: str | None = None,
     models: Sequence[Model] | None = None,
+    scale: Scale | Mapping[str, float] = "unit",
     level: float = 0.95,
 ) -> SpatialRegression:
     """Regress the counts of areas on exposures, and see whether the estimates depend on how space is treated.
@@ -85,18 +90,21 @@ def fit_spatial_regression(
     sir : Sir
         Incidence ratios: the logarithm of the expected number is the offset.
     values : pandas.DataFrame
-        One row an area: `area` and the columns named below.
+        One row an area: its code (a column named as the level of `sir`, or ``area``) and the columns named below.
     exposures : sequence of str
         Numeric columns, all in the model together.
     adjust : sequence of str, optional
-        Numeric columns to adjust for.
+        Terms to adjust for, as in :func:`epi.association.screen_exposures`: a column, ``log(column)``...
     weights : SpatialWeights, optional
         Who is whose neighbour, for ``bym2``.
     region : str, optional
-        Column of regions: each model but ``bym2`` is fitted a second time with an effect of each.
+        Column of regions, or a level of territory above: each model but ``bym2`` is fitted a second
+        time with an effect of each.
     models : sequence of str, optional
         Among ``poisson``, ``quasi-poisson``, ``negative-binomial`` and ``bym2``; by default
         ``quasi-poisson``, ``negative-binomial``, and ``bym2`` when there are weights.
+    scale : {"unit", "iqr", "sd"} or mapping, optional
+        Step of each exposure that its ratio is told for.
     level : float, optional
         Confidence level.
 
@@ -129,10 +137,16 @@ def fit_spatial_regression(
     wanted = tuple(models) if models is not None else ("quasi-poisson", "negative-binomial") + ("bym2",) * (
         weights is not None
     )  # fmt: skip
-    names = [*exposures, *adjust]
+    terms = [read_adjustment(word) for word in adjust]
+    by = str(sir.settings["by"])
+    key = by if by in values.columns else "area"
+    names = [*exposures, *(term.column for term in terms)]
+    above = region is not None and region not in values.columns and {region, by} <= set(places.LEVELS)
     faults = [f"model {name!r} is unknown" for name in wanted if name not in MODELS]
     faults += [
-        f"there is no column {name!r}" for name in ["area", *names, *filter(None, [region])] if name not in values
+        f"there is no column {name!r}"
+        for name in [key, *names, *([] if region is None or above else [region])]
+        if name not in values
     ]
     faults += [] if exposures else ["there is no exposure"]
     faults += [f"{name!r} is given twice" for name in sorted({name for name in names if names.count(name) > 1})]
@@ -142,17 +156,30 @@ def fit_spatial_regression(
         raise ParameterError(
             "this regression cannot be fitted", f"columns of values; {', '.join(MODELS)}", faults=faults
         )
+    values = values.rename(columns={key: "area"})
     if values["area"].duplicated().any():
         raise EstimationError(f"{int(values['area'].duplicated().sum())} areas are given twice", "one row an area")
     texts = [name for name in names if not pd.api.types.is_numeric_dtype(values[name])]
     if texts:
         raise EstimationError(f"{', '.join(map(repr, texts))} are not numbers", "numeric columns")
+    if above:
+        values = values.assign(**{str(region): area_above(values["area"], by, str(region))})
     columns = ["area", *names, *([region] if region else [])]
     known = informed_areas(sir)[["area", "observed", "expected"]]
     data = known.merge(values[columns], on="area", how="left").sort_values("area", ignore_index=True)
     complete = data.dropna(ignore_index=True)
     if len(complete) <= len(names) + 1:
         raise EstimationError(f"{len(complete)} areas have complete values", f"more than {len(names) + 1}")
+    units = {name: find_unit(complete[name], scale, name) for name in exposures}
+    still = [f"{name}: {unit.reason}" for name, unit in units.items() if unit.reason]
+    if still:
+        raise EstimationError("an exposure has no step to tell a ratio for", "exposures that vary", faults=still)
+    design = pd.concat(
+        [complete[[name]].astype(float) / units[name].size for name in exposures] + [build_terms(complete, terms)],
+        axis=1,
+    )
+    names = list(design.columns)
+    complete = complete[["area", "observed", "expected", *([region] if region else [])]].join(design)
     rows: list[dict[str, Any]] = []
     for model in wanted:
         if model == "bym2" and weights is not None:
@@ -162,10 +189,12 @@ def fit_spatial_regression(
             rows += _likelihood(complete, names, model, region, level) if region else []
     table = pd.DataFrame(rows)
     table = table[table["exposure"].isin(list(exposures))].sort_values("exposure", kind="stable", ignore_index=True)
+    table.insert(3, "step", table["exposure"].map({name: float(unit.size) for name, unit in units.items()}))
     table["areas"], table["cases"] = len(complete), int(complete["observed"].sum())
     table["status"] = table.pop("status")
     settings = {
-        "exposures": list(exposures), "adjust": list(adjust), "models": list(wanted), "region": region,
+        "exposures": list(exposures), "adjust": [term.describe() for term in terms],
+        "steps": {name: float(unit.size) for name, unit in units.items()}, "models": list(wanted), "region": region,
         "level": level, "left_out": len(data) - len(complete),
         **{name: sir.settings[name] for name in ("by", "strata", "reference", "years", "note") if name in sir.settings},
     }  # fmt: skip

@@ -126,7 +126,7 @@ def _curve(shown: pd.DataFrame, lines: list[tuple[str, list[str]]], measure: str
     above.set_axisbelow(True)
     above.tick_params(axis="x", bottom=False)
     above.set_ylabel(f"{words[measure]} ({words['log']})", fontsize=8.5)
-    above.set_title(title)
+    above.set_title("\n".join(textwrap.wrap(title, 62)))
     _choices(under, known, lines, heads)
     left_out = len(shown) - len(known)
     told = f"{words['order']} ({words['left'].format(left_out)})" if left_out else words["order"]
@@ -146,7 +146,9 @@ def _choices(axis: Axes, known: pd.DataFrame, lines: list[tuple[str, list[str]]]
             marks += [(place, height) for place in np.flatnonzero(known[name].astype(str) == value)]
             axis.axhline(height, color=GRID, lw=0.7, zorder=0)
             height += 1
-    axis.plot(*zip(*marks, strict=True), "s", color=INK, ms=3.6, ls="", zorder=2)
+    # Which choices were made, not a statistic: the gate counts the points that are.
+    (matrix,) = axis.plot(*zip(*marks, strict=True), "s", color=INK, ms=3.6, ls="", zorder=2)
+    matrix.set_gid("background")
     axis.set_yticks([at for at, _, _ in labels], [text for _, text, _ in labels], fontsize=8)
     for tick, (_, _, head) in zip(axis.get_yticklabels(), labels, strict=True):
         tick.set_fontweight("bold" if head else "normal")

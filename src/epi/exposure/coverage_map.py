@@ -58,9 +58,14 @@ def chart_missing(
         "fr": (f"{labels['fr']} : personnes sans valeur", "% des personnes",
                "Les personnes dont la commune de résidence est inconnue ne sont pas sur la carte."),
     }[lang]  # fmt: skip
+    # The coverage publishes how many persons have no value: areas add up to a known total.
+    counts = (
+        Counted("missing", of="persons", adds_up_within=(), derived=("share_missing_pct",)),
+        Counted("persons", adds_up_within=()),
+    )
     return choropleth(
         table, level, value="share_missing_pct", bins=_BINS, title=words[0], label=words[1], note=words[2], lang=lang,
-        counts=(Counted("missing", of="persons", derived=("share_missing_pct",)), Counted("persons")),
+        counts=counts,
     )  # fmt: skip
 
 

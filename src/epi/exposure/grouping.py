@@ -103,7 +103,7 @@ class ExposureClusters:
             "en": f"Matrix of correlations of {len(names)} exposures, in {max(clusters)} clusters, with their tree.",
             "fr": f"Matrice des corrélations de {len(names)} expositions, en {max(clusters)} groupes, avec leur arbre.",
         }[lang]
-        return Chart(Release(long, title=release.title, note=release.note), draw, alt)
+        return Chart(Release(long, title=release.title, note=release.note, not_counts=("rho",)), draw, alt)
 
     def _repr_html_(self) -> str:
         return str(self.table.to_html(index=False))
