@@ -97,6 +97,45 @@ def test_cases_and_controls_share_nobody_and_each_step_is_counted(workspace, des
     assert design.select_cases(workspace, **PERIOD, minimal_population=2000).n < cases.n
 
 
+def test_the_planted_referral_is_within_four_standard_errors(france, workspace, design):
+    truth = json.loads((france / "world" / "truth" / "planted.json").read_text())["capture"]
+    cases = design.select_cases(workspace, **PERIOD)
+    sir = epi.association.estimate_sir(cases, by="bassin_de_vie")
+    wanted = ["centre_distance_km", "nearest_industrial_km", "water_nitrate_mg_l"]
+    places = epi.exposure.average_by_area(
+        workspace.reference("exposures"),
+        workspace.reference("population"),
+        "bassin_de_vie",
+        wanted,
+        workspace=workspace,
+    )
+    found = epi.association.estimate_referral(sir, places, adjust=wanted[1:], cluster="arrondissement")
+    away = (100 * found.slope["log_slope_per_km"] - truth["log_per_100_km"]) / (100 * found.slope["standard_error"])
+    assert abs(away) < 4
+    assert 4 * 100 * found.slope["standard_error"] < 0.5, "a slope of half a log unit must not go unseen"
+
+
+def test_the_three_groups_of_controls_are_what_they_say(workspace, design):
+    groups = {name: design.select_controls(workspace, **PERIOD, control_group=name) for name in design.CONTROL_GROUPS}
+    cases = set(design.select_cases(workspace, **PERIOD).members["patient_id"])
+    for group in groups.values():
+        assert group.n > 100 and not cases & set(group.members["patient_id"])
+    with pytest.raises(epi.errors.ParameterError, match="control_group is 'neighbours'"):
+        design.select_controls(workspace, **PERIOD, control_group="neighbours")
+
+
+def test_variants_start_from_the_main_analysis_and_none_is_there_twice(design):
+    from sensitivity import ADJUSTMENTS, LAGS, Variant, list_variants, pick
+
+    main = Variant("main", "comparable_networks", 0, ADJUSTMENTS["+ distance, density"])
+    variants = list_variants(main)
+    assert next(iter(variants.values())) == main and len(set(variants.values())) == len(variants) == 21
+    screens = dict.fromkeys(variants)
+    assert len(pick(screens, variants, "controls")) == 3 and len(pick(screens, variants, "adjustment")) == 5
+    assert list(pick(screens, variants, "lag")) == ["none (main)", *(f"{lag} years" for lag in LAGS[1:])]
+    assert design.exposure_window(10) == ("-15y", "-10y") and design.exposure_window(0) is None
+
+
 def shuffled(workspace: Path, out: Path) -> Path:
     """Copy a workspace with the rows of every table in another order."""
     (out / "tidy").mkdir(parents=True)

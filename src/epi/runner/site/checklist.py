@@ -10,6 +10,7 @@ from epi.runner.site.figures import label_of, localised
 from epi.runner.site.words import word
 
 CHECKLIST_PAGE = "checklist.html"
+OTHERS = {"title": {"fr": "titre", "en": "title"}, "outputs": {"fr": "sorties", "en": "outputs"}}
 
 
 def checklist_view(checklist: Checklist, protocol: Protocol, lang: str) -> list[tuple[str, list[dict[str, Any]]]]:
@@ -61,5 +62,5 @@ def _link(pointer: Pointer, protocol: Protocol, lang: str) -> dict[str, str]:
     known = {"design", "population", "legal", "investigators", "sources", "variables", "parameters", "limits",
              "question", "opposition", "min_count", "notebooks"}  # fmt: skip
     anchor = {"limits": "limits", "notebooks": "notebooks", "outputs": "results"}.get(pointer.name, "protocol")
-    part = word(pointer.name, lang) if pointer.name in known else pointer.name
+    part = word(pointer.name, lang) if pointer.name in known else OTHERS[pointer.name][lang]
     return {"label": f"{word('pointer_protocol', lang)} ({part.lower()})", "href": f"index.html#{anchor}"}
