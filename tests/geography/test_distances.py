@@ -173,3 +173,33 @@ def test_projection_goes_and_returns():
         back = geography.to_degrees(rows["x_m"], rows["y_m"], int(epsg))
         original = communes.iloc[rows.index][["lon", "lat"]].to_numpy()
         assert np.abs(back.to_numpy() - original).max() < 1e-8
+
+
+def test_many_sites_at_one_place_and_many_places_at_one_distance_go_by_their_order():
+    here = pd.DataFrame({"lon": [2.5], "lat": [46.5]})
+    one_place = pd.DataFrame({"lon": [3.0] * 40, "lat": [46.0] * 40})
+    assert geography.nearest(here, one_place, 1)["site"].tolist() == [0]
+    assert geography.nearest(here, one_place, 7)["site"].tolist() == list(range(7))
+    # Places all around, as far to the millimetre: the first of the list, however many there are.
+    around = pd.DataFrame(
+        np.column_stack(EARTH.fwd(np.full(90, 2.5), np.full(90, 46.5), np.arange(90) * 4.0, np.full(90, 5_000.0))[:2]),
+        columns=["lon", "lat"],
+    )
+    found = geography.nearest(here, around, 3)
+    assert found["distance_m"].round(3).nunique() == 1
+    assert found["site"].tolist() == [0, 1, 2]
+    mixed = pd.concat([around, one_place, around]).reset_index(drop=True)
+    assert geography.nearest(here, mixed, 5)["site"].tolist() == [0, 1, 2, 3, 4]
+    two = pd.DataFrame({"lon": [3.0, 2.6, 3.0, 2.6], "lat": [46.0, 46.4, 46.0, 46.4]})
+    assert geography.nearest(here, two, 4)["site"].tolist() == [1, 3, 0, 2]
+
+
+def test_nearest_agrees_with_brute_force_where_sites_repeat():
+    points = sample(60, 11)
+    sites = pd.concat([sample(40, 12), sample(40, 12), sample(15, 13)]).reset_index(drop=True)
+    truth = np.round(brute_force(points, sites), 3)
+    expected = np.lexsort((np.broadcast_to(np.arange(len(sites)), truth.shape), truth), axis=-1)[:, :5]
+    found = geography.nearest(points, sites, 5)["site"].to_numpy().reshape(len(points), 5)
+    near = np.take_along_axis(truth, expected, axis=1).max(axis=1) < 400_000
+    assert near.sum() > 20
+    assert np.array_equal(found[near], expected[near])

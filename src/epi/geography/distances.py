@@ -22,10 +22,14 @@ from epi.geography.coordinates import check_degrees, check_metres
 if TYPE_CHECKING:
     import pyproj
     from numpy.typing import ArrayLike
+    from scipy.spatial import cKDTree
 
 _RADIUS_M = 6_371_009.0
 _SEMI_MAJOR_M, _FLATTENING = 6_378_137.0, 1 / 298.257223563
 _NEAR_M = 500_000.0
+_NEAR_CHORD_M = 499_000.0
+# Two chords further apart than this are distances further apart than a millimetre.
+_ALIKE_M = 0.002
 
 
 @cache
@@ -153,20 +157,119 @@ def _vectors(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
     """Place points of the ellipsoid in three dimensions, in metres from the Earth's centre."""
     across, up = np.radians(lon), np.radians(lat)
     squared = _FLATTENING * (2 - _FLATTENING)
-    normal = _SEMI_MAJOR_M / np.sqrt(1 - squared * np.sin(up) ** 2)
-    return np.column_stack(
-        [
-            normal * np.cos(up) * np.cos(across),
-            normal * np.cos(up) * np.sin(across),
-            normal * (1 - squared) * np.sin(up),
-        ]
-    )
+    height = np.sin(up)
+    normal = _SEMI_MAJOR_M / np.sqrt(1 - squared * height * height)
+    level = normal * np.cos(up)
+    where = np.empty((len(across), 3))
+    np.multiply(level, np.cos(across), out=where[:, 0])
+    np.multiply(level, np.sin(across), out=where[:, 1])
+    np.multiply(normal * (1 - squared), height, out=where[:, 2])
+    return where
 
 
 def _table(frame: Any, what: str) -> tuple[np.ndarray, np.ndarray]:
     if not isinstance(frame, pd.DataFrame) or not {"lon", "lat"} <= set(frame.columns):
         raise ParameterError(f"{what} have no columns lon and lat", "a frame with lon and lat in degrees WGS84")
     return check_degrees(frame["lon"], frame["lat"], what=what)
+
+
+def _tree(where: np.ndarray) -> cKDTree:
+    from scipy.spatial import cKDTree
+
+    return cKDTree(where, leafsize=32, balanced_tree=False)
+
+
+def _by_neighbourhood(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
+    """Give the positions of known points, those of one neighbourhood together: a search finds its tree warm."""
+    known = np.flatnonzero(~np.isnan(lon))
+    if not len(known):
+        return known
+    key = np.zeros(len(known), dtype="uint16")
+    for axis, values in enumerate((lon[known], lat[known])):
+        low = values.min()
+        cell = ((values - low) * (255 / max(values.max() - low, 1e-9))).astype("uint16")
+        # A zero between its bits, so that those of the other axis find their place.
+        for shift, mask in ((4, 0x0F0F), (2, 0x3333), (1, 0x5555)):
+            cell = (cell | (cell << shift)) & mask
+        key |= cell << axis
+    return known[np.argsort(key, kind="stable")]
+
+
+def _places(lon: np.ndarray, lat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Give each site the number of its place, and each place its first site."""
+    # Mixed into one number by an odd factor; two places that met there would be seen just below.
+    mixed = lon.view("int64") * np.int64(0x9E3779B97F4A7C1) + lat.view("int64")
+    group, _ = pd.factorize(mixed)
+    first = np.full(group.max(initial=-1) + 1, -1)
+    first[group[::-1]] = np.arange(len(group))[::-1]
+    if not (np.array_equal(lon[first][group], lon) and np.array_equal(lat[first][group], lat)):
+        keys = pd.MultiIndex.from_arrays([lon, lat])
+        group, _ = pd.factorize(keys)
+        first = np.full(group.max() + 1, -1)
+        first[group[::-1]] = np.arange(len(group))[::-1]
+    return group, first
+
+
+def _nearest_places(
+    tree: cKDTree, lon: np.ndarray, lat: np.ndarray, site_lon: np.ndarray, site_lat: np.ndarray, k: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find the `k` nearest of distinct places; at distances equal to the millimetre, the first of the list."""
+    where = _vectors(lon, lat)
+    # One more than asked shows whether the last is alone at its distance.
+    wide = min(k + 1, len(site_lon))
+    chord, near = tree.query(where, k=np.arange(1, wide + 1))
+    place, away = near[:, :k], _arcs(chord[:, :k])
+    doubtful = np.zeros(len(lon), dtype=bool)
+    for rank in range(wide - 1):
+        doubtful |= chord[:, rank + 1] - chord[:, rank] < _ALIKE_M
+    # Far away, the order of chords may differ from that of geodesics by a hair: look two further.
+    doubtful |= chord[:, -1] > _NEAR_CHORD_M
+    left, wide = np.flatnonzero(doubtful), min(k + 3, len(site_lon))
+    while len(left):
+        chord, near = tree.query(where[left], k=np.arange(1, wide + 1))
+        distance = _arcs(chord)
+        far, rank = np.nonzero(distance > _NEAR_M)
+        to = near[far, rank]
+        distance[far, rank] = _geodesic(lon[left][far], lat[left][far], site_lon[to], site_lat[to])
+        rounded = np.round(distance, 3)
+        order = np.lexsort((near, rounded), axis=-1)
+        near, distance, rounded = (np.take_along_axis(values, order, axis=1) for values in (near, distance, rounded))
+        place[left], away[left] = near[:, :k], distance[:, :k]
+        # Where the last one found is as near as the last one kept, others may be as near: look further.
+        left = left[rounded[:, -1] == rounded[:, k - 1]] if wide < len(site_lon) else left[:0]
+        wide = min(2 * wide, len(site_lon))
+    return place, away
+
+
+def _arcs(chord: np.ndarray) -> np.ndarray:
+    """Turn chords into distances along the ground."""
+    half = np.minimum(chord * (0.5 / _RADIUS_M), 1)
+    return np.arcsin(half, out=half) * (2 * _RADIUS_M)
+
+
+def _sites_at(place: np.ndarray, away: np.ndarray, group: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Give the `k` first sites of each point, going through its places in order and the sites of each place."""
+    order = np.argsort(group, kind="stable")
+    number = np.bincount(group)
+    begin = np.cumsum(number) - number
+    ends = np.cumsum(number[place], axis=1)
+    found = np.zeros((len(place), k), dtype=int)
+    metres = np.zeros((len(place), k))
+    rows = np.arange(len(place))
+    for rank in range(k):
+        step = (ends <= rank).sum(axis=1)
+        here = place[rows, step]
+        found[:, rank] = order[begin[here] + rank - (ends[rows, step] - number[here])]
+        metres[:, rank] = away[rows, step]
+    # Where places are as near as each other to the millimetre, sites go by their own order.
+    rounded = np.round(away, 3)
+    for row in np.flatnonzero(~(np.diff(rounded, axis=1) > 0).all(axis=1)):
+        sites = [order[begin[here] : begin[here] + number[here]][:k] for here in place[row]]
+        at = np.repeat(np.arange(place.shape[1]), [len(some) for some in sites])
+        several = np.concatenate(sites)
+        taken = np.lexsort((several, rounded[row][at]))[:k]
+        found[row], metres[row] = several[taken], away[row][at[taken]]
+    return found, metres
 
 
 def nearest(points: pd.DataFrame, sites: pd.DataFrame, k: int = 1) -> pd.DataFrame:
@@ -201,30 +304,26 @@ def nearest(points: pd.DataFrame, sites: pd.DataFrame, k: int = 1) -> pd.DataFra
     >>> nearest(pd.DataFrame({"lon": [5.91], "lat": [45.57]}), towns)["site"].tolist()
     ['Grenoble']
     """
-    from scipy.spatial import cKDTree
-
     lon, lat = _table(points, "points")
     site_lon, site_lat = _table(sites, "sites")
     _complete(site_lon)
     if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k <= len(site_lon):
         raise ParameterError(f"k is {k!r}", f"a whole number from 1 to {len(site_lon)}, the number of sites")
-    known = np.flatnonzero(~np.isnan(lon))
-    # Two more than asked: far away, the order of chords may differ from that of geodesics by a hair.
-    wide = min(k + 2, len(site_lon))
-    chord, site = cKDTree(_vectors(site_lon, site_lat)).query(
-        _vectors(lon[known], lat[known]), k=np.arange(1, wide + 1)
-    )
-    distance = 2 * _RADIUS_M * np.arcsin(np.minimum(chord / (2 * _RADIUS_M), 1))
-    far, rank = np.nonzero(distance > _NEAR_M)
-    distance[far, rank] = _geodesic(
-        lon[known][far], lat[known][far], site_lon[site[far, rank]], site_lat[site[far, rank]]
-    )
-    order = np.lexsort((site, np.round(distance, 3)), axis=-1)[:, :k]
+    known = _by_neighbourhood(lon, lat)
+    group, first = _places(site_lon, site_lat)
+    tree = _tree(_vectors(site_lon[first], site_lat[first]))
+    asked = min(int(k), len(first))
+    place, away = _nearest_places(tree, lon[known], lat[known], site_lon[first], site_lat[first], asked)
     found = np.full((len(lon), k), -1)
     metres = np.full((len(lon), k), np.nan)
-    found[known] = np.take_along_axis(site, order, axis=1)
-    metres[known] = np.take_along_axis(distance, order, axis=1)
-    labels = pd.Series(sites.index).reindex(found.ravel()).to_numpy()
+    if len(first) == len(site_lon):
+        found[known], metres[known] = place, away
+    else:
+        found[known], metres[known] = _sites_at(place, away, group, int(k))
+    if len(known) == len(lon):
+        labels = sites.index.to_numpy()[found.ravel()]
+    else:
+        labels = pd.Series(sites.index).reindex(found.ravel()).to_numpy()
     return pd.DataFrame(
         {
             "point": np.repeat(points.index.to_numpy(), k),
@@ -263,8 +362,6 @@ def count_within(points: pd.DataFrame, sites: pd.DataFrame, radii_m: list[float]
     >>> count_within(pd.DataFrame({"lon": [5.91], "lat": [45.57]}), towns, [50_000]).values.tolist()
     [[1]]
     """
-    from scipy.spatial import cKDTree
-
     lon, lat = _table(points, "points")
     site_lon, site_lat = _table(sites, "sites")
     _complete(site_lon)
@@ -275,15 +372,15 @@ def count_within(points: pd.DataFrame, sites: pd.DataFrame, radii_m: list[float]
             "radii in metres, such as [1000, 5000]",
             "a radius of 5 km is 5000; degrees are not distances",
         )
-    known = np.flatnonzero(~np.isnan(lon))
+    known = _by_neighbourhood(lon, lat)
     where = _vectors(lon[known], lat[known])
-    tree = cKDTree(_vectors(site_lon, site_lat).reshape(-1, 3))
+    tree = _tree(_vectors(site_lon, site_lat).reshape(-1, 3))
     columns: dict[str, Any] = {}
     for radius in radii_m:
         counts = np.zeros(len(lon), dtype="int64")
         chord = _chord(radius)
         if len(site_lon) and len(known):
-            counts[known] = tree.query_ball_point(where, chord, return_length=True)
+            counts[known] = tree.query_ball_point(where, chord, return_length=True, workers=-1)
         columns[f"within_{radius:g}_m"] = pd.Series(counts, index=points.index, dtype="Int64").mask(np.isnan(lon))
     return pd.DataFrame(columns, index=points.index)
 
