@@ -203,3 +203,56 @@ def test_nearest_agrees_with_brute_force_where_sites_repeat():
     near = np.take_along_axis(truth, expected, axis=1).max(axis=1) < 400_000
     assert near.sum() > 20
     assert np.array_equal(found[near], expected[near])
+
+
+def in_projection(table: pd.DataFrame, epsg: int):
+    import geopandas
+
+    points = geopandas.GeoDataFrame(table, geometry=geopandas.points_from_xy(table["lon"], table["lat"]), crs=4326)
+    return points.to_crs(epsg).drop(columns=["lon", "lat"])
+
+
+@pytest.mark.parametrize("epsg", [2154, 3857, 4171, 27572, 3035, 3945])
+def test_the_projection_of_the_input_changes_nothing(epsg):
+    communes = geography.read_communes().query("departement == '38'")[["lon", "lat"]].reset_index(drop=True)
+    points, sites = communes.iloc[::3].reset_index(drop=True), communes.iloc[::7].reset_index(drop=True)
+    plain = geography.nearest(points, sites, 2)
+    moved = geography.nearest(in_projection(points, epsg), in_projection(sites, 2154), 2)
+    assert moved["site"].tolist() == plain["site"].tolist()
+    assert np.abs(moved["distance_m"] - plain["distance_m"]).max() < 0.01
+    radii = [3_000.5, 10_000.5]
+    counts = geography.count_within(in_projection(points, epsg), sites, radii)
+    assert counts.equals(geography.count_within(points, sites, radii))
+
+
+def test_geometries_without_reference_system_or_in_another_one_are_refused():
+    import geopandas
+    import shapely
+
+    lambert = in_projection(GRENOBLE, 2154)
+    with pytest.raises(GeographyError, match="points: the coordinate reference system is not stated"):
+        geography.nearest(lambert.set_crs(None, allow_override=True), GRENOBLE)
+    with pytest.raises(GeographyError, match="these are degrees, not metres"):
+        geography.nearest(in_projection(GRENOBLE, 4326).set_crs(2154, allow_override=True), GRENOBLE)
+    with pytest.raises(GeographyError, match="metres of a projection, not degrees"):
+        geography.nearest(GRENOBLE, lambert.set_crs(4326, allow_override=True))
+    # Lambert II étendu given as Lambert-93 puts Grenoble off the coast of Africa.
+    with pytest.raises(GeographyError, match="outside the region of EPSG 2154: another projection"):
+        geography.count_within(in_projection(GRENOBLE, 27572).set_crs(2154, allow_override=True), GRENOBLE, [1_000])
+    swapped = geopandas.GeoDataFrame(geometry=shapely.points(lambert.geometry.y, lambert.geometry.x), crs=2154)
+    with pytest.raises(GeographyError, match="north before east: they look swapped"):
+        geography.nearest(swapped, GRENOBLE)
+    with pytest.raises(GeographyError, match="1 of 1 geometries are no points"):
+        geography.nearest(lambert.set_geometry(lambert.buffer(10)), GRENOBLE)
+    with pytest.raises(GeographyError, match="outside the region of EPSG 2975: another projection"):
+        geography.to_degrees([913_000], [6_458_000], 2975)
+    with pytest.raises(GeographyError, match="they look swapped"):
+        geography.planar_distance_m([6.4e6], [9e5], [9e5], [6.4e6], epsg1=2154, epsg2=2154)
+
+
+def test_empty_and_missing_geometries_are_missing_points():
+    import geopandas
+    import shapely
+
+    three = geopandas.GeoDataFrame(geometry=[shapely.Point(913_000, 6_458_000), shapely.Point(), None], crs=2154)
+    assert geography.count_within(three, GRENOBLE, [5_000]).iloc[:, 0].tolist() == [1, pd.NA, pd.NA]

@@ -10,8 +10,7 @@ import pandas as pd
 
 from epi.errors import DataError, ParameterError
 from epi.exposure.catalogue import VariableInfo
-from epi.geography import read_communes, to_current
-from epi.geography.distances import nearest
+from epi.geography import nearest, read_communes, to_current
 
 if TYPE_CHECKING:
     from epi.workspace import Workspace

@@ -13,20 +13,14 @@ from epi.geography.communes import (
     territory,
 )
 from epi.geography.contours import read_contours
-from epi.geography.coordinates import check_degrees, check_metres, to_degrees, to_metres
-from epi.geography.distances import (
-    commune_distance_m,
-    count_within,
-    distance_m,
-    nearest,
-    pairs_within,
-    planar_distance_m,
-)
+from epi.geography.coordinates import check_degrees, check_metres, check_projected, read_points, to_degrees, to_metres
+from epi.geography.distances import commune_distance_m, distance_m, planar_distance_m
 from epi.geography.harmonisation import STATUSES, CodeCoverage, Harmonised, code_coverage, harmonise
 from epi.geography.maps import choropleth
 from epi.geography.neighbours import neighbours
 from epi.geography.passages import arrondissements_of, city_of, to_current
 from epi.geography.points import area_points
+from epi.geography.searches import count_within, nearest, pairs_within
 
 __all__ = [
     "FAULTS",
@@ -46,6 +40,7 @@ __all__ = [
     "check_codes",
     "check_degrees",
     "check_metres",
+    "check_projected",
     "choropleth",
     "city_of",
     "code_coverage",
@@ -62,6 +57,7 @@ __all__ = [
     "planar_distance_m",
     "read_communes",
     "read_contours",
+    "read_points",
     "repair_codes",
     "territory",
     "to_current",

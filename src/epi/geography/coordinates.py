@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from epi.errors import GeographyError
+from epi.errors import GeographyError, ParameterError
 
 if TYPE_CHECKING:
+    import geopandas
     import pyproj
     from numpy.typing import ArrayLike
 
@@ -163,6 +164,153 @@ def check_metres(x: ArrayLike, y: ArrayLike, *, what: str = "points") -> tuple[n
     return np.where(missing, np.nan, east), np.where(missing, np.nan, north)
 
 
+def check_projected(x: ArrayLike, y: ArrayLike, epsg: int, *, what: str = "points") -> tuple[np.ndarray, np.ndarray]:
+    """Make sure that points are in metres of the projection they are said to be in.
+
+    Parameters
+    ----------
+    x, y : array-like
+        Metres east and north.
+    epsg : int
+        The projection's EPSG code.
+    what : str, optional
+        What the points are, for the message.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        Both as floats of one dimension, NaN where either is missing.
+
+    Raises
+    ------
+    GeographyError
+        If they are degrees, or lie a degree and more outside the region that the projection is made for:
+        they are then swapped, or of another projection.
+
+    Examples
+    --------
+    >>> check_projected([6563424], [848615], 2154)  # north before east
+    Traceback (most recent call last):
+    ...
+    epi.errors.GeographyError: points: coordinates are not what they should be. ...
+    """
+    east, north = check_metres(x, y, what=what)
+    _degrees_within(east, north, epsg, what)
+    return east, north
+
+
+def _degrees_within(east: np.ndarray, north: np.ndarray, epsg: int, what: str) -> tuple[np.ndarray, np.ndarray]:
+    """Turn metres into degrees, unless they are outside the region of the projection."""
+    lon, lat = np.full((2, len(east)), np.nan)
+    rows = ~np.isnan(east)
+    change = transformer(int(epsg), 4326)
+    lon[rows], lat[rows] = change.transform(east[rows], north[rows])
+    region = change.source_crs.area_of_use if change.source_crs is not None else None
+    if region is None or not rows.any():
+        return lon, lat
+
+    def outside(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
+        inside = (lon >= region.west - 1) & (lon <= region.east + 1)
+        return rows & ~(inside & (lat >= region.south - 1) & (lat <= region.north + 1))
+
+    wrong = outside(lon, lat)
+    if wrong.any():
+        other = np.full((2, len(east)), np.nan)
+        other[:, rows] = change.transform(north[rows], east[rows])
+        swapped = wrong & ~outside(other[0], other[1])
+        _report(
+            what,
+            {
+                "north before east: they look swapped": swapped,
+                f"outside the region of EPSG {epsg}: another projection": wrong & ~swapped,
+            },
+            f"metres east and north in EPSG {epsg} ({region.name})",
+            "say the projection that they are in",
+        )
+    return lon, lat
+
+
+def read_points(frame: Any, *, what: str = "points") -> tuple[np.ndarray, np.ndarray]:
+    """Read points from a table in degrees or from geometries in any projection.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame or geopandas.GeoDataFrame
+        Columns lon and lat in degrees WGS84; or geometries that are points, in a coordinate reference system that
+        is stated. Empty and missing geometries are missing points.
+    what : str, optional
+        What the points are, for the message.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        Longitude and latitude in degrees WGS84, NaN where missing.
+
+    Raises
+    ------
+    ParameterError
+        If there is neither.
+    GeographyError
+        If the reference system is not stated, geometries are no points, or coordinates are not in it.
+
+    Examples
+    --------
+    >>> import geopandas
+    >>> lambert = geopandas.GeoDataFrame(geometry=geopandas.points_from_xy([848615], [6563424]), crs=2154)
+    >>> [axis.round(3).tolist() for axis in read_points(lambert)]
+    [[4.926], [46.154]]
+    """
+    if hasattr(frame, "geometry") and hasattr(frame, "to_crs"):
+        return _read_geometries(frame, what)
+    if not isinstance(frame, pd.DataFrame) or not {"lon", "lat"} <= set(frame.columns):
+        raise ParameterError(
+            f"{what} have no columns lon and lat",
+            "a frame with lon and lat in degrees WGS84, or a GeoDataFrame of points with its crs",
+        )
+    return check_degrees(frame["lon"], frame["lat"], what=what)
+
+
+def _read_geometries(frame: geopandas.GeoDataFrame, what: str) -> tuple[np.ndarray, np.ndarray]:
+    import shapely
+
+    if frame.crs is None:
+        raise GeographyError(
+            f"{what}: the coordinate reference system is not stated",
+            "geometries with a crs",
+            "frame.set_crs(2154) if they are in Lambert-93, frame.set_crs(4326) if in degrees",
+        )
+    shapes = frame.geometry.to_numpy()
+    known = ~(shapely.is_missing(shapes) | shapely.is_empty(shapes))
+    other = known & (shapely.get_type_id(shapes) != 0)
+    if other.any():
+        raise GeographyError(
+            f"{what}: {int(other.sum()):,} of {len(shapes):,} geometries are no points",
+            "one point for each row",
+            "take frame.geometry.representative_point() or a centroid, and say so",
+        )
+    x, y = _axes(shapes, known)
+    epsg = frame.crs.to_epsg()
+    if frame.crs.is_geographic:
+        lon, lat = check_degrees(x, y, what=what)
+        if epsg == 4326 or not len(lon):
+            return lon, lat
+        return _axes(frame.geometry.to_crs(4326).to_numpy(), known)
+    if epsg is None:
+        raise GeographyError(
+            f"{what}: the projection has no EPSG code", "a projection of the EPSG register", "frame.to_crs(4326)"
+        )
+    east, north = check_metres(x, y, what=what)
+    return _degrees_within(east, north, epsg, what)
+
+
+def _axes(shapes: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    import shapely
+
+    x, y = np.full((2, len(shapes)), np.nan)
+    x[known], y[known] = shapely.get_x(shapes[known]), shapely.get_y(shapes[known])
+    return x, y
+
+
 def _numbers(values: Any, name: str, what: str) -> np.ndarray:
     kept = values if isinstance(values, pd.Series) else pd.Series(np.atleast_1d(np.asarray(values)))
     if pd.api.types.is_bool_dtype(kept) or not (
@@ -240,15 +388,12 @@ def to_degrees(x: ArrayLike, y: ArrayLike, epsg: int) -> pd.DataFrame:
     Raises
     ------
     GeographyError
-        If coordinates are not metres.
+        If coordinates are not metres, or not of this projection.
 
     Examples
     --------
     >>> to_degrees([848615], [6563424], 2154).round(3).values.tolist()
     [[4.926, 46.154]]
     """
-    east, north = check_metres(x, y)
-    out = np.full((2, len(east)), np.nan)
-    rows = ~np.isnan(east)
-    out[:, rows] = transformer(int(epsg), 4326).transform(east[rows], north[rows])
-    return pd.DataFrame({"lon": out[0], "lat": out[1]})
+    lon, lat = _degrees_within(*check_metres(x, y), epsg, "points")
+    return pd.DataFrame({"lon": lon, "lat": lat})

@@ -13,8 +13,8 @@ from epi.errors import GeographyError, ParameterError
 from epi.geography import store
 from epi.geography.communes import check_level
 from epi.geography.contours import commune_cells
-from epi.geography.distances import nearest, within_pairs
 from epi.geography.points import area_points
+from epi.geography.searches import nearest, pairs_among
 
 if TYPE_CHECKING:
     from epi.stats.spatial import SpatialWeights
@@ -108,7 +108,7 @@ def neighbours(
     # In order of code, so that equal distances are settled the same way whatever the order asked.
     points = points[points["area"].isin(codes)].set_index("area")
     if how == "distance":
-        one, two = within_pairs(points, float(radius_m or 0))
+        one, two = pairs_among(points, float(radius_m or 0))
         return weights_from_pairs(wanted, points.index[one], points.index[two])
     if not 1 <= int(k or 0) < len(points):
         raise ParameterError(f"k is {k!r} for {len(points):,} areas", "from 1 to their number less one")
