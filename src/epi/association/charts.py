@@ -219,6 +219,8 @@ def draw_volcano(screen: Screen, model: str, lang: Lang, q: float) -> Chart:
         axis.minorticks_off()
         axis.set_xlabel(f"{ratio} ({'échelle log' if lang == 'fr' else 'log scale'})")
         axis.set_ylabel("−log₁₀ p" + (" spatial" if by_p == "p_spatial" else ""))
+        heights = [tick for tick in axis.get_yticks() if 0 <= tick <= axis.get_ylim()[1]]
+        axis.set_yticks(heights, [format_number(tick, decimals(heights), lang=lang) for tick in heights])
         axis.grid(color=GRID, lw=0.6)
         axis.set_axisbelow(True)
         axis.set_title(title)
