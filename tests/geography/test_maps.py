@@ -263,3 +263,13 @@ def test_layout_zooms_only_when_a_part_is_present():
     assert part.locator is not None
     widths = [layout.panels[0].ground[2] - layout.panels[0].ground[0] for layout in (whole, part)]
     assert widths[1] < 0.25 * widths[0]
+
+
+def test_a_map_of_categories_has_their_labels_and_colours_and_refuses_others():
+    table = pd.DataFrame({"area": ["38", "73", "74"], "value": ["high", "low", None]})
+    kinds = {"low": ("Low", "#2166ac"), "high": ("High", "#b2182b")}
+    figure = geography.choropleth(table, "departement", categories=kinds, title="Kinds", label="Kind").figure()
+    words = " ".join(text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text")))
+    assert "High" in words and "Low" in words and "Kind" in words
+    with pytest.raises(ParameterError, match="1 of 3 rows of value hold none of the categories"):
+        geography.choropleth(table, "departement", categories={"high": kinds["high"]})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from epi.association.autocorrelation import SpatialAutocorrelation, check_autocorrelation
+from epi.association.local_clusters import LocalClusters, find_local_clusters
 from epi.association.overdispersion import Overdispersion, check_overdispersion
 from epi.association.power import DetectableRatios, minimum_detectable_ratio
 from epi.association.rates import Rates, estimate_rates
@@ -17,19 +19,23 @@ from epi.stats.evalues import EValue, e_value
 __all__ = [
     "DetectableRatios",
     "EValue",
+    "LocalClusters",
     "Overdispersion",
     "Rates",
     "Referral",
     "Screen",
     "Sir",
     "SmoothedRatios",
+    "SpatialAutocorrelation",
     "SpatialRegression",
     "SpecificationCurve",
+    "check_autocorrelation",
     "check_overdispersion",
     "e_value",
     "estimate_rates",
     "estimate_referral",
     "estimate_sir",
+    "find_local_clusters",
     "fit_spatial_regression",
     "minimum_detectable_ratio",
     "screen_exposures",

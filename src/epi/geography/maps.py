@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ import pandas as pd
 
 from epi.errors import GeographyError, ParameterError
 from epi.geography import store
-from epi.geography.classes import build_classes
+from epi.geography.classes import Classes, build_classes
 from epi.geography.communes import check_level, names_of
 from epi.geography.contours import commune_cells
 from epi.geography.layout import plan_layout
@@ -83,6 +83,8 @@ class MapSettings:
         Options of :func:`~epi.geography.build_classes`.
     lang : {"en", "fr"}
         Language of the words around the map.
+    categories : mapping, optional
+        For a column of texts, the label and colour of each.
     """
 
     level: str
@@ -92,6 +94,7 @@ class MapSettings:
     source: str
     classes: dict[str, Any] = field(default_factory=dict)
     lang: str = "en"
+    categories: Mapping[str, tuple[str, str]] | None = None
 
 
 def choropleth(
@@ -112,6 +115,7 @@ def choropleth(
     center: float | None = None,
     counts: tuple[Counted, ...] = (),
     not_counts: tuple[str, ...] = (),
+    categories: Mapping[str, tuple[str, str]] | None = None,
     lang: str = "en",
 ) -> Chart:
     """Map a value by area, on the whole of France or on the part of it that has rows.
@@ -145,6 +149,9 @@ def choropleth(
         More columns that count persons, when `count` does not say enough.
     not_counts : tuple of str, optional
         Integer columns that count no persons.
+    categories : mapping of str to (str, str), optional
+        For a column of texts: for each of them, in the order of the legend, its label and its colour. The options
+        of classes play no part then.
     lang : {"en", "fr"}, optional
         Language of the words around the map.
 
@@ -171,11 +178,12 @@ def choropleth(
     check_level(level)
     if lang not in WORDS:
         raise ParameterError(f"lang is {lang!r}", "'en' or 'fr'")
-    table = _prepare(values, level, area, value, count)
+    table = _prepare(values, level, area, value, count, categories)
     options: dict[str, Any] = {"scale": scale, "k": k, "scheme": scheme, "center": center, "lang": lang}
     options["bins"] = None if bins is None else tuple(float(cut) for cut in bins)
-    build_classes(_numbers(table[value]), **options)  # a wrong option is refused now, not when drawn
-    settings = MapSettings(level, value, title, label or value, source, options, lang)
+    if categories is None:
+        build_classes(_numbers(table[value]), **options)  # a wrong option is refused now, not when drawn
+    settings = MapSettings(level, value, title, label or value, source, options, lang, categories)
     if count is not None and not any(counted.column == count for counted in counts):
         derived = () if count == value else (value,)
         counts = (*counts, Counted(count, derived=derived))
@@ -193,7 +201,14 @@ def choropleth(
     return Chart(release, lambda shown: _draw(shown, settings), alt)
 
 
-def _prepare(values: pd.DataFrame, level: str, area: str, value: str, count: str | None) -> pd.DataFrame:
+def _prepare(
+    values: pd.DataFrame,
+    level: str,
+    area: str,
+    value: str,
+    count: str | None,
+    categories: Mapping[str, tuple[str, str]] | None,
+) -> pd.DataFrame:
     wanted = [column for column in (area, value, count) if column is not None]
     lacking = [column for column in wanted if column not in values.columns]
     if lacking:
@@ -220,8 +235,14 @@ def _prepare(values: pd.DataFrame, level: str, area: str, value: str, count: str
             "geography.area_of(insee_codes, level) gives them; city_of takes arrondissements to their city",
             faults=lines,
         )
-    shown = _numbers(table[value])
-    if np.isinf(shown).any() or (shown.isna() & table[value].notna()).any():
+    if categories is not None:
+        strange = int((table[value].notna() & ~table[value].isin(list(categories))).sum())
+        if strange:
+            raise ParameterError(
+                f"{strange} of {len(table)} rows of {value} hold none of the categories", ", ".join(categories)
+            )
+    shown = _numbers(table[value]) if categories is None else pd.Series(0.0, index=table.index)
+    if np.isinf(shown).any() or (categories is None and (shown.isna() & table[value].notna()).any()):
         raise ParameterError(f"column {value} holds what is no number", "finite numbers or missing values")
     table[key] = codes
     if "name" not in table.columns:
@@ -255,8 +276,15 @@ def _numbers(column: pd.Series) -> pd.Series:
 
 def _draw(table: pd.DataFrame, settings: MapSettings) -> Figure:
     words = WORDS[settings.lang]
-    shown = pd.Series(_numbers(table[settings.value]).to_numpy(), index=table[key_of(settings.level)].astype(str))
-    classes = build_classes(shown, **settings.classes)
+    codes = table[key_of(settings.level)].astype(str)
+    if settings.categories is None:
+        shown = pd.Series(_numbers(table[settings.value]).to_numpy(), index=codes)
+        classes = build_classes(shown, **settings.classes)
+    else:
+        places = {name: float(place) for place, name in enumerate(settings.categories)}
+        shown = pd.Series(table[settings.value].map(places).to_numpy(dtype=float), index=codes)
+        labels, colours = zip(*settings.categories.values(), strict=True)
+        classes = Classes(tuple(place + 0.5 for place in range(len(places) - 1)), colours, labels)
     cells = commune_cells()
     column = "insee_code" if settings.level == "commune" else settings.level
     present = cells[column].isin(shown.index).to_numpy()
