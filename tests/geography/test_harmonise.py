@@ -99,6 +99,15 @@ def test_recent_mergers_are_shared_by_the_persons_of_2021():
     assert set(result.shares["weight_source"]) == {"filosofi_2021_persons"}
 
 
+def test_a_code_at_another_date_says_when_a_commune_had_it():
+    table = geography.harmonise(["27676", "27701", "50649"], 2022).table
+    assert table["status"].tolist() == ["not_valid", "current", "not_valid"]
+    assert table["reason"][0] == (
+        "no commune had this code on 2022-01-01; one had it until 2020-12-31 and from 2023-01-01"
+    )
+    assert table["reason"][2].endswith("one had it on 2018-01-01 alone, between two events of that day")
+
+
 def test_an_unknown_date_reports_every_answer_and_when_it_holds():
     table = geography.harmonise(["38185", "01003", "15141", "2A004", "75112", None]).table
     assert table["status"].tolist() == ["current", "passed", "ambiguous", "current", "arrondissement", "missing"]

@@ -16,6 +16,7 @@ from epi.geography.contours import read_contours
 from epi.geography.coordinates import check_degrees, check_metres, check_projected, read_points, to_degrees, to_metres
 from epi.geography.distances import commune_distance_m, distance_m, planar_distance_m
 from epi.geography.harmonisation import STATUSES, CodeCoverage, Harmonised, code_coverage, harmonise
+from epi.geography.iris import commune_of_iris
 from epi.geography.maps import choropleth
 from epi.geography.neighbours import neighbours
 from epi.geography.passages import arrondissements_of, city_of, to_current
@@ -45,6 +46,7 @@ __all__ = [
     "city_of",
     "code_coverage",
     "commune_distance_m",
+    "commune_of_iris",
     "count_within",
     "describe_commune",
     "distance_m",

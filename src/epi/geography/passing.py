@@ -194,13 +194,24 @@ def _explain_absent(
             "other": lineage.codes.to_numpy()[arrival[lineage.piece[rows]]],
         }
     )
-    groups = lives.groupby("code").agg(start=("start", "min"), end=("end", "max"))
-    for code, start, end in groups.itertuples():
-        since = "" if start == FIRST_DAY else f" from {write_day(start)}"
-        until = "" if end == FOREVER else f" until {write_day(end - 1)}"
-        if start == end:
-            since, until = f" on {write_day(start)} alone, between two events of that day", ""
-        reason[code] = f"no commune had this code on {write_day(day)}; one had it{since}{until}"
+    told: dict[str, list[list[int]]] = {}
+    for code, start, end in lives[["code", "start", "end"]].drop_duplicates().sort_values(["code", "start"]).to_numpy():
+        spans = told.setdefault(code, [])
+        if spans and spans[-1][1] >= start:
+            spans[-1][1] = max(spans[-1][1], end)
+        else:
+            spans.append([start, end])
+    for code, spans in told.items():
+        when = " and ".join(
+            f"on {write_day(start)} alone, between two events of that day"
+            if start == end
+            else " ".join(
+                ([] if start == FIRST_DAY else [f"from {write_day(start)}"])
+                + ([] if end == FOREVER else [f"until {write_day(end - 1)}"])
+            )
+            for start, end in spans
+        )
+        reason[code] = f"no commune had this code on {write_day(day)}; one had it {when}"
     for code, others in lives.groupby("code")["other"].unique().items():
         several[str(code)] = (sorted(others), [float("nan")] * len(others), None)
 
