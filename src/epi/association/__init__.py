@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from epi.association.autocorrelation import SpatialAutocorrelation, check_autocorrelation
+from epi.association.cluster_scan import ClusterScan, scan_clusters
 from epi.association.local_clusters import LocalClusters, find_local_clusters
 from epi.association.overdispersion import Overdispersion, check_overdispersion
 from epi.association.power import DetectableRatios, minimum_detectable_ratio
@@ -17,6 +18,7 @@ from epi.association.specification import SpecificationCurve, specification_curv
 from epi.stats.evalues import EValue, e_value
 
 __all__ = [
+    "ClusterScan",
     "DetectableRatios",
     "EValue",
     "LocalClusters",
@@ -38,6 +40,7 @@ __all__ = [
     "find_local_clusters",
     "fit_spatial_regression",
     "minimum_detectable_ratio",
+    "scan_clusters",
     "screen_exposures",
     "smooth_ratios",
     "specification_curve",

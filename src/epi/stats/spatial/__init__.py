@@ -5,6 +5,7 @@ from epi.stats.spatial.map_test import MapTest, distance_weights, family_p, map_
 from epi.stats.spatial.moran import Autocorrelation, geary_test, moran_test
 from epi.stats.spatial.moran_rates import moran_test_rates, standardise_rates
 from epi.stats.spatial.moran_residuals import moran_test_counts, moran_test_residuals
+from epi.stats.spatial.scan import Scan, ScanCluster, scan_poisson
 from epi.stats.spatial.spectral import MoranBasis, build_moran_basis, spectral_randomisation
 from epi.stats.spatial.weights import SpatialWeights, weights_from_pairs
 
@@ -13,6 +14,8 @@ __all__ = [
     "LocalMoran",
     "MapTest",
     "MoranBasis",
+    "Scan",
+    "ScanCluster",
     "SpatialWeights",
     "build_moran_basis",
     "distance_weights",
@@ -24,6 +27,7 @@ __all__ = [
     "moran_test_counts",
     "moran_test_rates",
     "moran_test_residuals",
+    "scan_poisson",
     "spectral_randomisation",
     "standardise_rates",
     "weights_from_pairs",
