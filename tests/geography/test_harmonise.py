@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +15,7 @@ from epi.errors import GeographyError, ParameterError
 from epi.geography import store
 from epi.geography.harmonisation import PLACED
 from epi.geography.lineage import communes_since_1943, parts
+from epi.geography.passing import build_passing
 from epi.geography.vintages import read_vintage
 
 TODAY = geography.read_communes()["insee_code"]
@@ -231,3 +234,13 @@ def test_the_result_is_released_as_counts_and_never_as_rows():
     assert np.isclose(result.coverage.share, 2 / 3)
     with pytest.raises(ParameterError, match="cities is 'all'"):
         geography.harmonise(["38185"], cities="all")
+
+
+def test_first_calls_are_quick():
+    for cached in (communes_since_1943, parts, build_passing, store.events):
+        cached.cache_clear()
+    started = time.process_time()
+    geography.harmonise(["01003"], 1970)
+    geography.harmonise(["01003"])
+    geography.harmonise(["01165"], 2026, 1970)
+    assert time.process_time() - started < 3

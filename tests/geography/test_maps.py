@@ -273,3 +273,10 @@ def test_a_map_of_categories_has_their_labels_and_colours_and_refuses_others():
     assert "High" in words and "Low" in words and "Kind" in words
     with pytest.raises(ParameterError, match="1 of 3 rows of value hold none of the categories"):
         geography.choropleth(table, "departement", categories={"high": kinds["high"]})
+
+
+def test_the_source_line_is_written_as_its_language_wants():
+    table = pd.DataFrame({"area": ["38", "73"], "value": [1.3, 0.8]})
+    for lang, start in (("en", "Source: INSEE"), ("fr", "Source\u00a0: INSEE")):
+        figure = geography.choropleth(table, "departement", lang=lang).figure()
+        assert figure.texts[-1].get_text().startswith(start)

@@ -22,7 +22,13 @@ Level = Literal[
     "catchment_area",
 ]
 LEVELS: tuple[str, ...] = get_args(Level)
-"""The levels of territory, as columns of the table of communes are named."""
+"""The levels of territory, as columns of the table of communes are named.
+
+commune (34,875, codes of 1 January 2026), bassin_de_vie (INSEE 2022: where daily services are within reach),
+arrondissement (sub-prefectures), departement, region, epci (groups of communes that levy taxes, DGCL 2026),
+urban_unit (INSEE 2020: continuous building, 2,000 inhabitants), catchment_area (INSEE 2020: *aire d'attraction des
+villes*, a pole and those who commute to it). Below the commune: :func:`~epi.geography.arrondissements_of` for Paris,
+Lyon and Marseille, :func:`~epi.geography.commune_of_iris` for IRIS."""
 
 OUTSIDE = {"urban_unit": r"^(?:[0-9]{2}|2[AB]|9[A-F])000$", "catchment_area": r"^000$"}
 """At two levels INSEE gives a code to what lies outside every area: it matches this."""

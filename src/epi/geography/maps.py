@@ -29,7 +29,7 @@ WORDS: dict[str, dict[str, str]] = {
         "outside": "not in the study",
         "none": "no such area",
         "areas": "in brackets: number of areas",
-        "source": "Source",
+        "source": "Source: ",
         "insets": "Insets at their own scales.",
         "map": "Map",
     },
@@ -38,7 +38,7 @@ WORDS: dict[str, dict[str, str]] = {
         "outside": "hors de l’étude",
         "none": "pas de zone de ce niveau",
         "areas": "entre parenthèses : nombre de zones",
-        "source": "Source",
+        "source": "Source\u00a0: ",
         "insets": "Cartons à leurs propres échelles.",
         "map": "Carte",
     },
@@ -189,7 +189,7 @@ def choropleth(
         counts = (*counts, Counted(count, derived=derived))
     words = LEVEL_WORDS[lang][level]
     alt = f"{WORDS[lang]['map']}: {title or label or value}; {len(table):,} {words}"
-    foot = f"{WORDS[lang]['source']}: {'; '.join(part for part in (source, store.ATTRIBUTION) if part)}."
+    foot = f"{WORDS[lang]['source']}{'; '.join(part for part in (source, store.ATTRIBUTION) if part)}."
     release = Release(
         table,
         counts=counts,
@@ -292,7 +292,7 @@ def _draw(table: pd.DataFrame, settings: MapSettings) -> Figure:
     head = 0.25 + 0.22 * len(title)
     layout = plan_layout(present, settings.level, head, 0.42)
     origin = "; ".join(part for part in (settings.source, store.ATTRIBUTION) if part)
-    foot = f"{words['source']}: {origin}."
+    foot = f"{words['source']}{origin}."
     if len(layout.panels) > 1:
         foot = f"{foot} {words['insets']}"
     return draw_page(
