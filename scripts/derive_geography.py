@@ -152,7 +152,7 @@ def derive_events(folder: Path) -> pd.DataFrame:
 
 
 def derive_former_populations(folder: Path, events: pd.DataFrame, communes: pd.DataFrame) -> pd.DataFrame:
-    """Count people by communes that are no longer what they were, in the geographies of 2013 and 2023.
+    """Count people by communes that are no longer what they were, in the geographies of 2013 and 2024.
 
     The census file of 2011 lost the thousands mark: 1,310 stands there as 1.31, which no count can be.
     """
@@ -161,12 +161,15 @@ def derive_former_populations(folder: Path, events: pd.DataFrame, communes: pd.D
     persons_2011 = cells.where(cells % 1 == 0, cells * 1000).sum(axis=1).round()
     income = read_source(folder, "filosofi_2021_communes.csv.gz").set_index("code_commune")
     persons_2021 = pd.to_numeric(income["n_persons_tax_households"]).dropna()
+    # Communes made again on 1 January 2024 are listed with nobody: those that they left may count them still.
+    made_again = events[(events["day"] == int(np.datetime64("2024-01-01").astype(int))) & (events["mod"] == 21)]
+    persons_2021 = persons_2021.drop(made_again["before"].unique(), errors="ignore")
     whole = communes["type"] == "commune"
     current, inner = (set(communes.loc[kind, "insee_code"]) for kind in (whole, ~whole))
     parts = []
     for source, year, persons in (
         ("census_2011_active_25_54", 2013, persons_2011),
-        ("filosofi_2021_persons", 2023, persons_2021),
+        ("filosofi_2021_persons", 2024, persons_2021),
     ):
         since = int(np.datetime64(f"{year}-01-01").astype(int))
         touched = events[(events["day"] > since) & (events["type_before"] == "COM")]

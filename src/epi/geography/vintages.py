@@ -15,7 +15,7 @@ from epi.geography.lineage import FIRST_DAY, LAST_DAY, communes_since_1943
 
 POPULATIONS: dict[str, str] = {
     "population_2023": "2026-01-01",
-    "filosofi_2021_persons": "2023-01-01",
+    "filosofi_2021_persons": "2024-01-01",
     "census_2011_active_25_54": "2013-01-01",
 }
 """Sources of populations and the geography in which each counts, in the order they are tried."""
