@@ -69,6 +69,7 @@ def test_every_public_door_is_tried(folder):
         "reference": ["population", "patient", "../tidy/patient"],
         "reference_info": ["population"],
         "has": ["patient"],
+        "has_reference": ["population", "patient", "../tidy/patient"],
         "count_opposition": ["site_code", "sex", "patient_id"],
         "steer": [steering],
         "cohort": [],
