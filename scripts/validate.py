@@ -18,7 +18,16 @@ from epi.files import write_text
 from validation.proof import ROOT, Proof, Row, Setting
 
 PACKAGES = ("duckdb", "ibis-framework", "numpy", "pandas", "scipy", "statsmodels")
-MODULES = ("case_control", "intervals", "registry_faults", "builds", "disclosure", "smoothing", "geography")
+MODULES = (
+    "case_control",
+    "intervals",
+    "registry_faults",
+    "builds",
+    "disclosure",
+    "smoothing",
+    "geography",
+    "association",
+)
 """Modules of ``scripts/validation``, in the order of the page."""
 
 

@@ -74,6 +74,11 @@ def test_what_was_planted_is_found_and_the_rest_is_not(both, design):
     assert screen.strongest()["settings"]["exposure"] == "cause"
     assert screen.estimates()[0].settings["p_spatial"] == screen.of("cause")["p_spatial"]
     assert "Moran spectral randomisation" in screen.note()
+    cause, null = screen.of("cause"), screen.of("null")
+    assert cause["ci_low_spatial"] > 1
+    assert cause["ci_low_spatial"] < np.exp(0.5 * cause["unit_size"]) < cause["ci_high_spatial"]
+    assert null["ci_low_spatial"] < 1 < null["ci_high_spatial"]
+    assert cause["estimate_spatial"] == pytest.approx(cause["estimate"], rel=0.1)
     published = epi.output(screen, "screen").decision.table
     assert published["q_spatial"].notna().all()
     for lang in ("en", "fr"):

@@ -104,6 +104,27 @@ def test_scaling_a_column_scales_its_coefficient_only():
     assert wide.term("age") == pytest.approx(fit.term("age"), rel=1e-9)
 
 
+def test_a_negative_binomial_settles_when_counts_are_hardly_overdispersed():
+    """Sizes in the thousands, where rounding is all that is left between two turns."""
+    random = np.random.Generator(np.random.PCG64(8))
+    settled = 0
+    for _ in range(40):
+        x, mean = random.normal(size=400), random.gamma(2, 20, 400)
+        y = random.poisson(mean * random.gamma(2000, 1 / 2000, 400))
+        try:
+            fit = fit_glm(pd.DataFrame({"x": x}), y, family="negative-binomial", offset=np.log(mean))
+        except EstimationError as error:
+            assert "not overdispersed" in str(error)
+            continue
+        settled += fit.theta > 100
+    assert settled > 10
+
+
+def test_a_negative_binomial_is_of_whole_counts():
+    with pytest.raises(EstimationError, match="not whole"):
+        fit_glm(pd.DataFrame({"x": [0.0, 1, 2, 3]}), [1, 2, 3.5, 4], family="negative-binomial")
+
+
 def test_counts_less_spread_than_poisson_have_no_negative_binomial():
     flat = pd.DataFrame({"x": np.arange(20.0)})
     with pytest.raises(EstimationError, match="overdispersed"):

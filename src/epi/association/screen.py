@@ -26,7 +26,7 @@ FEW_CLUSTERS = {
 }
 DAGGER = "†"
 _ESTIMATES = ("estimate", "ci_low", "ci_high", "p", "q", "q_by", "df")
-_SPATIAL = ("p_spatial", "q_spatial", "p_family")
+_SPATIAL = ("estimate_spatial", "ci_low_spatial", "ci_high_spatial", "p_spatial", "q_spatial", "p_family")
 
 
 def _q_words(q: float, lang: Lang) -> str:
@@ -46,9 +46,9 @@ class Screen:
         `estimate`, `ci_low`, `ci_high`, `p`, `q` (Benjamini-Hochberg within each set and model), `q_by`
         (Benjamini-Yekutieli, whatever the dependence: the sensitivity), `clusters`, `df`, `adjustment`,
         `reason`, empty unless the model was refused, and `warning`, empty unless the standard error
-        rests on too few effective clusters. With a spatial test also `p_spatial`, `q_spatial`
-        (Benjamini-Hochberg), `p_family` (Westfall-Young: chance of any false discovery in the family) and
-        `areas`.
+        rests on too few effective clusters. With a spatial test also `estimate_spatial`,
+        `ci_low_spatial`, `ci_high_spatial`, `p_spatial`, `q_spatial` (Benjamini-Hochberg), `p_family`
+        (Westfall-Young: chance of any false discovery in the family) and `areas`.
     measure : {"OR", "RR"}
         What `estimate` is.
     design : {"case-control", "areas"}
@@ -262,7 +262,7 @@ class Screen:
             "adjust": list(self.settings["adjustment_sets"][row["adjustment_set"]]),
             "model": str(self.settings["model"]),
         }
-        settings |= {name: float(row[name]) for name in _SPATIAL if name in row}
+        settings |= {name: float(row[name]) if math.isfinite(row[name]) else None for name in _SPATIAL if name in row}
         if row["warning"]:
             settings["warning"] = str(row["warning"])
         return Estimate(
@@ -302,7 +302,8 @@ class Screen:
         if lang == "fr":
             random = (
                 f" p_spatial : {spatial['draws']} cartes tirées au hasard avec l'autocorrélation de l'exposition "
-                "(randomisation spectrale de Moran) ; q_spatial : Benjamini-Hochberg ; p_family : Westfall-Young."
+                "(randomisation spectrale de Moran), dont l'inversion donne les limites spatiales ; q_spatial : "
+                "Benjamini-Hochberg ; p_family : Westfall-Young."
                 if spatial
                 else ""
             )
@@ -314,7 +315,7 @@ class Screen:
             )
         random = (
             f" p_spatial: {spatial['draws']} random maps with the autocorrelation of the exposure (Moran spectral "
-            "randomisation); q_spatial: Benjamini-Hochberg; p_family: Westfall-Young."
+            "randomisation), inverted for the spatial limits; q_spatial: Benjamini-Hochberg; p_family: Westfall-Young."
             if spatial
             else ""
         )
@@ -428,8 +429,9 @@ class Screen:
         import html
 
         shown = self.release().table
-        formats = dict.fromkeys(("estimate", "ci_low", "ci_high", self.measure), "{:.2f}".format)
-        formats |= dict.fromkeys(("p", "q", "q_by", "unit_size", *_SPATIAL), "{:.2g}".format)
+        limits = [name for name in _SPATIAL if not name.startswith(("p_", "q_"))]
+        formats = dict.fromkeys(("estimate", "ci_low", "ci_high", self.measure, *limits), "{:.2f}".format)
+        formats |= dict.fromkeys(("p", "q", "q_by", "unit_size", *self.tests, "p_family"), "{:.2g}".format)
         body = shown.rename(columns={"estimate": self.measure}).to_html(
             index=False, max_rows=60, na_rep="–", formatters=formats
         )

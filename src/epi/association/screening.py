@@ -17,7 +17,7 @@ import pandas as pd
 from epi.association.preparation import Study, prepare_areas, prepare_persons
 from epi.association.screen import FEW_CLUSTERS, LEAST_DF, Screen
 from epi.association.sir import Sir
-from epi.association.spatial_test import Spatial, SpatialTester, add_spatial_p
+from epi.association.spatial_test import Spatial, SpatialTester, add_spatial_columns
 from epi.association.terms import (
     Adjustment,
     AgeForm,
@@ -32,7 +32,7 @@ from epi.stats.intervals import check_level, wald_interval
 from epi.stats.models import fit_glm
 from epi.stats.multiplicity import adjust_p
 
-SPATIAL = ("p_spatial", "q_spatial", "p_family", "areas")
+SPATIAL = ("estimate_spatial", "ci_low_spatial", "ci_high_spatial", "p_spatial", "q_spatial", "p_family", "areas")
 CountFamily = Literal["poisson", "quasi-poisson", "negative-binomial"]
 
 
@@ -90,7 +90,8 @@ def screen_exposures(
         default.
     spatial : SpatialWeights or MoranBasis or "distance", optional
         Also test every exposure by maps at random that are as autocorrelated as it is (Moran spectral
-        randomisation): `p_spatial`, `q_spatial` and `p_family`. ``"distance"`` weighs all pairs of areas by
+        randomisation): `p_spatial`, `q_spatial` and `p_family`, with a ratio and limits that allow for the same
+        (`estimate_spatial`, `ci_low_spatial`, `ci_high_spatial`). ``"distance"`` weighs all pairs of areas by
         their nearness, and is what was validated. Areas are those of the ratios, or the clusters of
         persons.
     draws : int, optional
@@ -121,7 +122,11 @@ def screen_exposures(
     (Tipton, Psychol Methods 2015;20:375), and rows are marked so. q-values are within each set and model.
 
     The spatial test takes the mean of an exposure by area, weighted by the information of its persons: what
-    varies inside areas plays no part in it. See :func:`epi.stats.spatial.map_test.map_score_test`.
+    varies inside areas plays no part in it. See :func:`epi.stats.spatial.map_test.map_score_test`. The spatial
+    ratio weighs areas by what their residual risk leaves of their information, so that it is not exactly
+    `estimate`; its limits hold the ratios that the test does not reject
+    (:func:`epi.stats.spatial.map_interval.map_interval`), 0 and infinity when the data bound none. Go by `q_spatial`
+    for a family of exposures: `p_family` was measured a little liberal (docs/validation.md).
     """
     check_level(level)
     if isinstance(data, Sir):
@@ -138,7 +143,7 @@ def screen_exposures(
     study.require([term.column for terms in read.values() for term in terms], "adjusters")
     tester = None
     if spatial is not None:
-        tester = SpatialTester(study, spatial, draws, seed)
+        tester = SpatialTester(study, spatial, draws, seed, level)
         tester.check(str(data.settings["by"]) if isinstance(data, Sir) else study.cluster)
     units = {name: find_unit(study.frame[name], scale, name) for name in study.exposures}
     rows = []
@@ -154,7 +159,7 @@ def screen_exposures(
     table["q"] = families.transform(lambda p: adjust_p(p.to_numpy()))
     table["q_by"] = families.transform(lambda p: adjust_p(p.to_numpy(), method="BY"))
     if tester is not None:
-        table = add_spatial_p(table, tester, read, _complete)
+        table = add_spatial_columns(table, tester, read, _complete)
     for name in ("n", "n_cases", "n_controls", "clusters"):
         table[name] = table[name].astype("Int64")
     order = [

@@ -1,15 +1,17 @@
-"""p-values of a screen that hold when exposures and risk are smooth in space.
+"""p-values and intervals of a screen that hold when exposures and risk are smooth in space.
 
 The score of each exposure is summed by area: residuals of counts (areas), or of case status over the
 persons who live in an area (case-control). Maps of the exposure are redrawn with the same spatial
-structure; see :mod:`epi.stats.spatial.map_test`.
+structure; see :mod:`epi.stats.spatial.map_test`. The interval inverts that test; see
+:mod:`epi.stats.spatial.map_interval`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -21,7 +23,8 @@ from epi.errors import EstimationError, ParameterError
 from epi.geography import LEVELS, area_points
 from epi.stats.models import fit_glm
 from epi.stats.multiplicity import adjust_p
-from epi.stats.spatial.map_test import distance_weights, family_p, map_score_test
+from epi.stats.spatial.map_interval import MapInterval, map_interval
+from epi.stats.spatial.map_test import MapTest, distance_weights, family_p, map_score_test
 from epi.stats.spatial.spectral import MoranBasis, build_moran_basis
 from epi.stats.spatial.weights import SpatialWeights
 
@@ -50,6 +53,25 @@ class Asked:
     others: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Found:
+    """What the random maps say of one row.
+
+    Parameters
+    ----------
+    test : MapTest
+        Of the exposure alone.
+    interval : MapInterval or None
+        Log ratio of one unit with its limits; None when its equations have no solution.
+    areas : int
+        Number of areas.
+    """
+
+    test: MapTest
+    interval: MapInterval | None
+    areas: int
+
+
 @dataclass
 class SpatialTester:
     """Tests the exposures of a screen by maps at random.
@@ -64,6 +86,8 @@ class SpatialTester:
         Random maps.
     seed : int
         Seed of the signs.
+    level : float
+        Confidence level of the intervals.
     bases : dict, optional
         Eigenvectors made so far, by the areas that they are of.
     """
@@ -72,6 +96,7 @@ class SpatialTester:
     spatial: SpatialWeights | MoranBasis | str
     draws: int
     seed: int
+    level: float
     bases: dict[tuple[Any, ...], MoranBasis] = field(default_factory=dict)
 
     @property
@@ -140,7 +165,7 @@ class SpatialTester:
                 self.bases[key] = build_moran_basis(part, style="given" if _is_dense(part) else "row")
         return self.bases[key]
 
-    def test(self, asked: Iterable[Asked], complete: Any) -> dict[int, tuple[float, float, int, NDArray[np.float64]]]:
+    def test(self, asked: Iterable[Asked], complete: Any) -> dict[int, Found]:
         """Test each row.
 
         Parameters
@@ -153,7 +178,7 @@ class SpatialTester:
         Returns
         -------
         dict
-            For each row: p, z, number of areas, and the random scores.
+            What is found for each row; an exposure that the adjusters determine has none.
         """
         groups: dict[tuple[Any, ...], tuple[pd.DataFrame, list[Asked]]] = {}
         for one in asked:
@@ -164,48 +189,72 @@ class SpatialTester:
         for frame, rows in groups.values():
             null = self._null(frame, rows[0].terms, rows[0].others)
             for one in rows:
-                x = null.mean(frame[one.exposure].to_numpy(dtype=float))
+                x = frame[one.exposure].to_numpy(dtype=float)
                 try:
                     test = map_score_test(
-                        [x], null.residual, null.information, null.basis, null.adjusters, draws=self.draws,
+                        [null.mean(x)], null.residual, null.information, null.basis, null.means, draws=self.draws,
                         seed=self.seed,
                     )  # fmt: skip
                 except EstimationError:  # determined by the adjusters: its model was refused, and says so
                     continue
-                found[one.row] = (float(test.p[0]), float(test.z[0]), len(null.basis), test.drawn[:, 0])
+                try:
+                    interval = map_interval(
+                        x, null.outcome, null.codes, null.basis, null.adjusters, family=null.family,
+                        offset=null.offset, level=self.level,
+                    )  # fmt: skip
+                except EstimationError:
+                    interval = None
+                found[one.row] = Found(test, interval, len(null.basis))
         return found
 
     def _null(self, frame: pd.DataFrame, terms: Sequence[Adjustment], others: tuple[str, ...]) -> _Null:
         design = pd.concat([build_terms(frame, terms), frame[list(others)].astype(float)], axis=1)
+        adjusters = design.to_numpy(dtype=float)
         y = frame["outcome"].to_numpy(dtype=float)
         areas = self.study.design == "areas"
         offset = np.log(frame["expected"].to_numpy(dtype=float)) if areas else np.zeros(len(frame))
         if design.shape[1]:
             fit = fit_glm(design, y, family="poisson" if areas else "binomial", offset=offset)
-            linear = fit.coefficients[0] + design.to_numpy(dtype=float) @ fit.coefficients[1:] + offset
+            linear = fit.coefficients[0] + adjusters @ fit.coefficients[1:] + offset
         else:
             linear = offset + (np.log(y.sum() / np.exp(offset).sum()) if areas else np.log(y.mean() / (1 - y.mean())))
         fitted = np.exp(linear) if areas else 1 / (1 + np.exp(-linear))
-        information = fitted if areas else fitted * (1 - fitted)
         codes, labels = pd.factorize(frame[self.area].astype(str), sort=True)
-        total = np.bincount(codes, weights=information).astype(float)
-
-        def mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
-            return np.bincount(codes, weights=information * values).astype(float) / total
-
-        columns = [mean(design[name].to_numpy(dtype=float)) for name in design]
-        residual = np.bincount(codes, weights=y - fitted).astype(float)
         basis = self.basis_of(pd.Index(labels, dtype=object))
-        return _Null(residual, total, np.column_stack(columns) if columns else None, basis, mean)
+        information = fitted if areas else fitted * (1 - fitted)
+        return _Null("poisson" if areas else "binomial", y, offset, adjusters, codes, basis, y - fitted, information)
 
 
 @dataclass(frozen=True)
 class _Null:
-    residual: NDArray[np.float64]
-    information: NDArray[np.float64]
-    adjusters: NDArray[np.float64] | None
+    """The model without the exposures under test: its rows, and what is left of them by area."""
+
+    family: Literal["poisson", "binomial"]
+    outcome: NDArray[np.float64]
+    offset: NDArray[np.float64]
+    adjusters: NDArray[np.float64]
+    codes: NDArray[np.int64]
     basis: MoranBasis
-    mean: Any
+    row_residual: NDArray[np.float64]
+    row_information: NDArray[np.float64]
+
+    @cached_property
+    def residual(self) -> NDArray[np.float64]:
+        return np.bincount(self.codes, weights=self.row_residual).astype(float)
+
+    @cached_property
+    def information(self) -> NDArray[np.float64]:
+        return np.bincount(self.codes, weights=self.row_information).astype(float)
+
+    @cached_property
+    def means(self) -> NDArray[np.float64] | None:
+        columns = [self.mean(column) for column in self.adjusters.T]
+        return np.column_stack(columns) if columns else None
+
+    def mean(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Average by area, each row weighing its information."""
+        total = np.bincount(self.codes, weights=self.row_information * values).astype(float)
+        return total / self.information
 
 
 def _is_dense(weights: SpatialWeights) -> bool:
@@ -213,13 +262,13 @@ def _is_dense(weights: SpatialWeights) -> bool:
     return weights.matrix.nnz == len(weights) * (len(weights) - 1)
 
 
-def add_spatial_p(
+def add_spatial_columns(
     table: pd.DataFrame,
     tester: SpatialTester,
     terms: Mapping[str, Sequence[Adjustment]],
     complete: Any,
 ) -> pd.DataFrame:
-    """Add `p_spatial`, `q_spatial`, `p_family` and `areas` to the table of a screen.
+    """Add the ratios, limits and p-values that allow for space to the table of a screen.
 
     Parameters
     ----------
@@ -235,7 +284,8 @@ def add_spatial_p(
     Returns
     -------
     pandas.DataFrame
-        The table; rows without an estimate have no p-value.
+        The table with `estimate_spatial`, `ci_low_spatial`, `ci_high_spatial`, `p_spatial`, `q_spatial`,
+        `p_family` and `areas`; rows without an estimate have none.
     """
     asked = []
     for place, row in enumerate(table.to_dict("records")):
@@ -247,18 +297,25 @@ def add_spatial_p(
         others = tuple(name for name in joint if name != row["exposure"])
         asked.append(Asked(place, row["exposure"], used, others))
     found = tester.test(asked, complete)
-    p, family = np.full(len(table), np.nan), np.full(len(table), np.nan)
-    areas: list[Any] = [found[place][2] if place in found else pd.NA for place in range(len(table))]
-    for place in found:
-        p[place] = found[place][0]
-    table = table.assign(p_spatial=p, areas=pd.array(areas, dtype="Int64"))
+    empty = np.full(len(table), np.nan)
+    columns = {name: empty.copy() for name in ("estimate_spatial", "ci_low_spatial", "ci_high_spatial", "p_spatial")}
+    areas: list[Any] = [found[place].areas if place in found else pd.NA for place in range(len(table))]
+    for place, one in found.items():
+        columns["p_spatial"][place] = one.test.p[0]
+        if one.interval is not None:
+            step = float(table["unit_size"].iloc[place])
+            columns["estimate_spatial"][place] = np.exp(one.interval.estimate * step)
+            columns["ci_low_spatial"][place] = np.exp(one.interval.low * step)
+            columns["ci_high_spatial"][place] = np.exp(one.interval.high * step)
+    table = table.assign(**columns, areas=pd.array(areas, dtype="Int64"))
     keys = list(zip(table["adjustment_set"], table["model"], strict=True))
     table["q_spatial"] = table.groupby(["adjustment_set", "model"], sort=False)["p_spatial"].transform(
         lambda values: adjust_p(values.to_numpy())
     )
+    family_wise = empty.copy()
     for key in dict.fromkeys(keys):
         places = [place for place, own in enumerate(keys) if own == key and place in found]
         if places:
-            z = [found[place][1] for place in places]
-            family[places] = family_p(z, np.column_stack([found[place][3] for place in places]))
-    return table.assign(p_family=family)
+            z = [found[place].test.z[0] for place in places]
+            family_wise[places] = family_p(z, np.column_stack([found[place].test.drawn[:, 0] for place in places]))
+    return table.assign(p_family=family_wise)

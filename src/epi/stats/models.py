@@ -272,20 +272,19 @@ def _negative_binomial(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], float]:
     """Maximum likelihood by turns of coefficients and size, as in MASS::glm.nb."""
     from scipy.optimize import brentq
-    from scipy.special import digamma
 
+    if not (y == np.floor(y)).all():
+        raise EstimationError(f"{model}: the outcome of a negative binomial is not whole", "counts")
     beta, mu = _irls(x, y, offset, "poisson", None, None, model)
+    # Rows with more than k events: digamma(theta + y) - digamma(theta) as a sum that loses no digit.
+    steps = np.arange(int(y.max()))
+    beyond = len(y) - np.searchsorted(np.sort(y), steps, side="right")
 
     def score(log_theta: float) -> float:
         theta = np.exp(log_theta)
-        return float(
-            (
-                digamma(theta + y) - digamma(theta) + np.log(theta) + 1
-                - np.log(theta + mu) - (y + theta) / (mu + theta)
-            ).sum()
-        )  # fmt: skip
+        return float((beyond / (theta + steps)).sum() + ((mu - y) / (mu + theta) - np.log1p(mu / theta)).sum())
 
-    previous = np.inf
+    log_theta, change = np.inf, np.inf
     for _ in range(200):
         if score(np.log(1e8)) >= 0 or ((y - mu) ** 2 - mu).sum() <= 0:
             raise EstimationError(
@@ -293,11 +292,12 @@ def _negative_binomial(
                 "a variance above the mean",
                 'family="poisson"',
             )
-        log_theta = brentq(score, np.log(1e-6), np.log(1e8), xtol=1e-14, rtol=1e-14)
+        previous, log_theta = log_theta, brentq(score, np.log(1e-6), np.log(1e8), xtol=1e-14, rtol=1e-14)
         theta = float(np.exp(log_theta))
         beta, mu = _irls(x, y, offset, "negative-binomial", 1 / theta, None, model)
-        if abs(log_theta - previous) < 1e-12:
+        former, change = change, abs(log_theta - previous)
+        # Settled, or only rounding is left, which no further turn takes away.
+        if change < 1e-12 or former <= change < 1e-7:
             scale = 1 + mu / theta
             return beta, mu / scale, (y - mu) / scale, mu, theta
-        previous = log_theta
     raise EstimationError(f"{model}: the negative binomial did not converge", "a fit that converges")

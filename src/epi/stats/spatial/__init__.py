@@ -1,6 +1,7 @@
 """Statistics of places: spatial weights and what is computed with them. Plain numbers, no territory, no person."""
 
 from epi.stats.spatial.local_moran import LocalMoran, local_moran_test
+from epi.stats.spatial.map_interval import MapInterval, map_interval
 from epi.stats.spatial.map_test import MapTest, distance_weights, family_p, map_score_test
 from epi.stats.spatial.moran import Autocorrelation, geary_test, moran_test
 from epi.stats.spatial.moran_rates import moran_test_rates, standardise_rates
@@ -12,6 +13,7 @@ from epi.stats.spatial.weights import SpatialWeights, weights_from_pairs
 __all__ = [
     "Autocorrelation",
     "LocalMoran",
+    "MapInterval",
     "MapTest",
     "MoranBasis",
     "Scan",
@@ -22,6 +24,7 @@ __all__ = [
     "family_p",
     "geary_test",
     "local_moran_test",
+    "map_interval",
     "map_score_test",
     "moran_test",
     "moran_test_counts",
