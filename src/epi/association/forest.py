@@ -26,6 +26,7 @@ _WORDS = {
         "hidden": "hidden: small count", "single": "one model for each exposure",
         "joint": "all exposures in one model", "lower": "less risk", "higher": "more risk",
         "axis": "log scale", "refused": "not fitted", "nothing": "nothing could be estimated",
+        "thin": "thin line: limits that allow for exposures and risk being smooth in space",
     },
     "fr": {
         "OR": "Rapports de cotes", "RR": "Rapports de taux", "exposure": "Exposition", "ci": "(IC à {} %)",
@@ -33,6 +34,7 @@ _WORDS = {
         "joint": "toutes les expositions dans un modèle", "lower": "moins de risque",
         "higher": "plus de risque", "axis": "échelle log", "refused": "non estimé",
         "nothing": "rien n'a pu être estimé",
+        "thin": "trait fin : limites qui tiennent compte de l'autocorrélation spatiale",
     },
 }  # fmt: skip
 RATIO_X, Q_X, N_X = 0.53, 0.75, 0.97
@@ -161,7 +163,7 @@ def draw_rows(
     ----------
     shown : pandas.DataFrame
         `label`, `scale`, `estimate`, `ci_low`, `ci_high`, `n_cases`, `reason`, `warning` and the column
-        `test`.
+        `test`; limits that allow for space are drawn beneath where there are.
     title : str
         Above the figure.
     measure : {"OR", "RR"}
@@ -186,9 +188,11 @@ def draw_rows(
         max((len(str(text)) for text in shown["label"]), default=10),
         max((len(str(text)) for text in shown["scale"]), default=10) * 0.85,
     )
-    left_width = min(0.6 + 0.068 * longest, 4.2)
+    left_width = min(0.4 + 0.0665 * longest, 5.6)
     marked = shown["estimate"].notna() & (shown["warning"].astype(object).fillna("") != "")
-    figure = new_figure(left_width + 3.6 + 3.2, 1.25 + 0.46 * rows + 0.2 * bool(marked.any()))
+    notes = [words["thin"]] if "ci_low_spatial" in shown and shown["ci_low_spatial"].notna().any() else []
+    notes += [f"{DAGGER} {FEW_CLUSTERS[lang]}"] if marked.any() else []
+    figure = new_figure(left_width + 3.6 + 3.2, 1.25 + 0.46 * rows + 0.2 * len(notes))
     left, middle, right = figure.subplots(1, 3, sharey=True, width_ratios=[left_width, 3.6, 3.2])
     figure.get_layout_engine().set(w_pad=0, wspace=0)  # type: ignore[union-attr,call-arg]
     places = np.arange(rows)[::-1]
@@ -207,8 +211,9 @@ def draw_rows(
         right.text(x, top, text, color=MUTED, fontsize=8.5, va="center", ha="right")
     for place, few, (_, row) in zip(places, marked, shown.iterrows(), strict=True):
         label = f"{row['label']} {DAGGER}" if few else str(row["label"])
-        left.text(0.01, place + 0.16, label, va="center", fontsize=9.5)
-        left.text(0.01, place - 0.2, str(row["scale"]), va="center", fontsize=7.8, color=MUTED)
+        # Outside the layout, or a label a little too wide would make its whole column narrower.
+        left.text(0.01, place + 0.16, label, va="center", fontsize=9.5).set_in_layout(False)
+        left.text(0.01, place - 0.2, str(row["scale"]), va="center", fontsize=7.8, color=MUTED).set_in_layout(False)
         _row(middle, right, place, row, (low, high), words, lang, test)
     middle.axvline(1, color=INK, lw=0.9, zorder=1)
     middle.set_xscale("log")
@@ -224,8 +229,8 @@ def draw_rows(
     style_of_heads = {"transform": middle.get_yaxis_transform(), "color": MUTED, "fontsize": 8, "va": "center"}
     middle.text(0.0, top, f"← {words['lower']}", **style_of_heads)
     middle.text(1.0, top, f"{words['higher']} →", ha="right", **style_of_heads)
-    if marked.any():
-        figure.supxlabel(f"{DAGGER} {FEW_CLUSTERS[lang]}", x=0.01, ha="left", fontsize=8, color=MUTED)
+    if notes:
+        figure.supxlabel("\n".join(notes), x=0.01, ha="left", fontsize=8, color=MUTED)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
     return figure
 
@@ -269,11 +274,9 @@ def _row(
         return
     found = pd.notna(row[test]) and row[test] <= 0.05
     color = (WARM if row["estimate"] > 1 else ACCENT) if found else MUTED
-    low, high = max(row["ci_low"], limits[0]), min(row["ci_high"], limits[1])
-    middle.plot([low, high], [place, place], color=color, lw=1.8, solid_capstyle="butt", zorder=2)
-    for cut, end, marker in ((row["ci_low"] < low, low, "<"), (row["ci_high"] > high, high, ">")):
-        if cut:  # an arrow says that the interval goes on beyond the axis
-            middle.plot([end], [place], marker=marker, color=color, ms=6, clip_on=False, zorder=3)
+    _bar(middle, place, row["ci_low"], row["ci_high"], limits, color, 1.8)
+    if "ci_low_spatial" in row and pd.notna(row["ci_low_spatial"]):
+        _bar(middle, place - 0.24, row["ci_low_spatial"], row["ci_high_spatial"], limits, color, 0.8)
     middle.plot([row["estimate"]], [place], marker="s", ms=6.5, color=color, mec="white", mew=0.8, zorder=4)
     weight = "bold" if found else "normal"
     text = format_ratio(row["estimate"], row["ci_low"], row["ci_high"], lang=lang)
@@ -282,6 +285,16 @@ def _row(
     right.text(Q_X, place, tested, va="center", ha="right", fontsize=9.2, fontweight=weight)
     cases = "–" if pd.isna(row["n_cases"]) else format_number(float(row["n_cases"]), 0, lang=lang)
     right.text(N_X, place, cases, va="center", ha="right", fontsize=9.2)
+
+
+def _bar(
+    axis: Axes, place: float, lower: float, upper: float, limits: tuple[float, float], color: str, width: float
+) -> None:
+    low, high = max(lower, limits[0]), min(upper, limits[1])
+    axis.plot([low, high], [place, place], color=color, lw=width, solid_capstyle="butt", zorder=2)
+    for cut, end, marker in ((lower < low, low, "<"), (upper > high, high, ">")):
+        if cut:  # an arrow says that the interval goes on beyond the axis
+            axis.plot([end], [place], marker=marker, color=color, ms=3.5 + 1.4 * width, clip_on=False, zorder=3)
 
 
 def _small(q: float, lang: Lang) -> str:

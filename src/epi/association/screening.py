@@ -124,9 +124,10 @@ def screen_exposures(
     The spatial test takes the mean of an exposure by area, weighted by the information of its persons: what
     varies inside areas plays no part in it. See :func:`epi.stats.spatial.map_test.map_score_test`. The spatial
     ratio weighs areas by what their residual risk leaves of their information, so that it is not exactly
-    `estimate`; its limits hold the ratios that the test does not reject
-    (:func:`epi.stats.spatial.map_interval.map_interval`), 0 and infinity when the data bound none. Go by `q_spatial`
-    for a family of exposures: `p_family` was measured a little liberal (docs/validation.md).
+    `estimate`. Its limits invert that test, and rest also on what varies inside areas, where persons count as
+    independent (:func:`epi.stats.spatial.map_interval.map_interval`); they are 0 and infinity when the data
+    bound none. Go by `q_spatial` for a family of exposures: `p_family` was measured a little liberal
+    (docs/validation.md).
     """
     check_level(level)
     if isinstance(data, Sir):
