@@ -292,43 +292,9 @@ class Screen:
         str
             One or two sentences.
         """
-        done = ", ".join(f"{count} ({model})" for model, count in self.n_tests.items())
-        what, clusters = str(self.settings["model"]), self.settings["cluster"]
-        few = int((self.table["warning"] != "").sum())
-        nothing = {"fr": "aucun", "en": "nothing"}[lang]
-        told = {name: ", ".join(words) or nothing for name, words in self.settings["adjustment_sets"].items()}
-        adjusted = "; ".join(f"{name}: {words}" for name, words in told.items()) if len(told) > 1 else told.popitem()[1]
-        spatial = self.settings.get("spatial")
-        if lang == "fr":
-            random = (
-                f" p_spatial : {spatial['draws']} cartes tirées au hasard avec l'autocorrélation de l'exposition "
-                "(randomisation spectrale de Moran), dont l'inversion donne les limites spatiales ; q_spatial : "
-                "Benjamini-Hochberg ; p_family : Westfall-Young."
-                if spatial
-                else ""
-            )
-            errors = f"erreurs robustes par {clusters} (CR2, degrés de liberté df)" if clusters else "erreurs du modèle"
-            return (
-                f"{what}, {errors}. Ajustement : {adjusted}. Nombre de tests : {done} ; "
-                f"q de Benjamini-Hochberg dans chaque modèle (q_by : Benjamini-Yekutieli).{random}"
-                + (f" {DAGGER} {FEW_CLUSTERS['fr']} ({few} lignes) : ne pas s'y fier." if few else "")
-            )
-        random = (
-            f" p_spatial: {spatial['draws']} random maps with the autocorrelation of the exposure (Moran spectral "
-            "randomisation), inverted for the spatial limits; q_spatial: Benjamini-Hochberg; p_family: Westfall-Young."
-            if spatial
-            else ""
-        )
-        errors = (
-            f"standard errors robust to clusters by {clusters} (CR2, degrees of freedom df)"
-            if clusters
-            else "model standard errors"
-        )
-        return (
-            f"{what}, {errors}. Adjusted for: {adjusted}. Number of tests: {done}; "
-            f"Benjamini-Hochberg q within each model (q_by: Benjamini-Yekutieli).{random}"
-            + (f" {DAGGER} {FEW_CLUSTERS['en']} ({few} rows): not to be relied on." if few else "")
-        )
+        from epi.association.screen_note import describe_screen
+
+        return describe_screen(self, lang)
 
     def release(self, lang: Lang = "en") -> Release:
         """Say what would be published.
