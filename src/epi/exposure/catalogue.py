@@ -121,6 +121,7 @@ class VariableInfo:
         rows = "".join(
             f"<tr><th style='text-align:left'>{html.escape(key)}</th><td>{html.escape(str(value))}</td></tr>"
             for key, value in asdict(self).items()
+            if value not in ("", None)
         )
         return f"<table>{rows}</table>"
 

@@ -105,12 +105,13 @@ class Coverage:
         Returns
         -------
         Release
-            Persons by variable and outcome; they add up within a variable.
+            Persons by variable and outcome, for outcomes that someone met; they add up within a variable.
         """
         titles = {"en": "Coverage of exposures", "fr": "Couverture des expositions"}
         notes = {"en": f"{self.total:,} persons.", "fr": f"{self.total:,} personnes.".replace(",", "\u202f")}
+        met = self.table.groupby("outcome", observed=True)["persons"].transform("sum") > 0
         return Release(
-            self.table.copy(),
+            self.table[met | (self.table["outcome"] == "informed")].reset_index(drop=True),
             (Counted("persons", adds_up_within=("variable",), derived=("share",)),),
             titles[lang],
             notes[lang],

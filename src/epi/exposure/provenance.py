@@ -264,7 +264,9 @@ class ExposureMethods:
         return Release(table, (counted,), title, note)
 
     def _repr_html_(self) -> str:
-        return str(self.table.to_html(index=False, formatters={"share": "{:.1%}".format}))
+        shown = self.table.drop(columns=["label_en", "label_fr"])
+        shown = shown.loc[:, [name for name in shown if not (shown[name] == "").all()]]
+        return str(shown.to_html(index=False, formatters={"share": "{:.1%}".format}))
 
 
 def summarise(trace: Trace, catalogue: Catalogue, total: int, settings: Mapping[str, Any]) -> ExposureMethods:
