@@ -210,7 +210,7 @@ class ClusterScan:
         return "; ".join(told) or "no circle holds more cases than expected"
 
     def _repr_html_(self) -> str:
-        written = {name: "{:,.1f}".format for name in ("radius_km", "expected", "log_likelihood_ratio")}
+        written = dict.fromkeys(("radius_km", "expected", "log_likelihood_ratio"), "{:,.1f}".format)
         written |= {"relative_risk": "{:.2f}".format, "p": "{:.3g}".format}
         return str(self.table.to_html(index=False, formatters=written))
 
