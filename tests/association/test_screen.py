@@ -391,11 +391,12 @@ def test_charts_are_drawn_from_the_table_they_are_given(found, lang):
 
 
 def test_axes_have_round_ticks_with_one_among_them():
-    for low, high in ((0.9, 1.12), (0.5, 2.1), (0.7, 1.5), (0.05, 30), (0.97, 1.04)):
+    for low, high in ((0.9, 1.12), (0.5, 2.1), (0.7, 1.5), (0.05, 30), (0.97, 1.04), (0.35, 1.45), (0.2, 1.3)):
         ticks = log_ticks(low, high)
         assert 1 in ticks
         assert 3 <= len(ticks) <= 7
         assert all(low <= tick <= high for tick in ticks)
+        assert np.log(ticks[-1] / ticks[0]) >= 0.5 * np.log(high / low)
 
 
 def test_a_single_fit_is_what_the_screen_reports():

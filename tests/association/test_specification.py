@@ -134,6 +134,8 @@ def test_the_detectable_ratio_before_a_study():
     assert note == "Test de Wald bilatéral à 0,05, puissance 80\u00a0%. Variance multipliée par 1,50."
     published = epi.output(found, "power")
     assert published.decision.table["ratio_above"].notna().all()
+    # A column that holds nothing, or says again what the step says, is not published.
+    assert not {"prevalence", "reason"} & set(found.release().table)
     areas = minimum_detectable_ratio(500)
     assert "n_controls" not in areas.release().table
     assert "Two-sided Wald test at 0.05, power 80%." in areas._repr_html_()

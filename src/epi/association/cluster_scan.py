@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from epi.plotting import Chart
 
 NONE = "none"
-COLOURS = ("#b2182b", "#2166ac", "#5b8c3a", "#8b5fbf", "#b8860b", "#0b6e99")
-"""Of the clusters on the map, the most likely first."""
+COLOURS = ("#b2182b", "#e08214", "#8b5fbf", "#5b8c3a", "#b8860b", "#0b6e99")
+"""Of the clusters on the map, the most likely first; blue comes last, which on maps of ratios is low."""
 APART_M = 1e8
 """Territories in different projections are laid so far apart that no circle reaches from one into another first."""
 NAMED = 6
@@ -104,13 +104,14 @@ class ClusterScan:
             return (
                 f"Balayage circulaire de Kulldorff, modèle de Poisson, {s['windows']} cercles {limit} autour de "
                 f"{s['areas']} territoires, {s['replicates']} tirages de {s['total']} cas. La valeur p tient compte "
-                "de tous les cercles ; après le premier agrégat elle est prudente."
+                "de tous les cercles ; après le premier agrégat elle est prudente. LRV : logarithme du rapport de "
+                "vraisemblance."
             )
         limit = f"of up to {share} % of the population" if share else f"of up to {s['max_radius_km']:g} km"
         return (
             f"Kulldorff's circular scan, Poisson model, {s['windows']:,} circles {limit} around {s['areas']:,} areas, "
             f"{s['replicates']:,} draws of {s['total']:,} cases. The p-value accounts for all circles; after the first "
-            "cluster it is conservative."
+            "cluster it is conservative. LLR: log likelihood ratio."
         )
 
     def release(self, lang: Lang = "en") -> Release:
@@ -129,12 +130,13 @@ class ClusterScan:
         table = self.table.copy()
         for column in ("relative_risk", "log_likelihood_ratio", "expected", "radius_km"):
             table[column] = [float(f"{value:.4g}") for value in table[column]]
+        order = ["cluster", "centre", "areas", "radius_km", "observed", "expected", "relative_risk", "p",
+                 "log_likelihood_ratio", "names"]  # fmt: skip
+        table = table[order]
         headings = {
-            "en": ("Cluster", "Centre", "Areas", "Names", "Radius, km", "Observed", "Expected", "Relative risk",
-                   "Log likelihood ratio", "p"),
-            "fr": ("Agrégat", "Centre", "Territoires", "Noms", "Rayon, km", "Observés", "Attendus", "Risque relatif",
-                   "Log du rapport de vraisemblance", "p"),
-        }[lang]  # fmt: skip
+            "en": ("Cluster", "Centre", "Areas", "Radius, km", "Observed", "Expected", "RR", "p", "LLR", "Names"),
+            "fr": ("Agrégat", "Centre", "Territoires", "Rayon, km", "Observés", "Attendus", "RR", "p", "LRV", "Noms"),
+        }[lang]
         return Release(
             table,
             counts=(Counted("observed", derived=("relative_risk", "log_likelihood_ratio", "p")),),

@@ -134,14 +134,18 @@ def log_ticks(low: float, high: float) -> list[float]:
     --------
     >>> log_ticks(0.4, 2.2)
     [0.5, 0.75, 1.0, 1.5, 2.0]
+    >>> log_ticks(0.35, 1.45)
+    [0.4, 0.5, 0.7, 1.0, 1.4]
     """
     width = np.log(high / low)
     best: list[float] = []
+    farthest = -1.0
     for steps in (
         (0.94, 0.96, 0.98, 1, 1.02, 1.04, 1.06),
         (0.85, 0.9, 0.95, 1, 1.05, 1.1, 1.15),
         (0.7, 0.8, 0.9, 1, 1.2, 1.4),
         (0.25, 0.5, 0.75, 1, 1.5, 2, 3),
+        (0.4, 0.5, 0.7, 1, 1.4, 2, 2.5),
         (0.1, 0.2, 0.5, 1, 2, 5, 10),
         (0.001, 0.01, 0.1, 1, 10, 100, 1000),
     ):
@@ -150,7 +154,10 @@ def log_ticks(low: float, high: float) -> list[float]:
         if len(inside) >= 3 and np.log(inside[-1] / inside[0]) >= 0.55 * width:
             # More than five would touch each other under a narrow axis: every second one, 1 kept.
             return inside if len(inside) <= 5 else inside[inside.index(1.0) % 2 :: 2]
-        best = inside if len(inside) > len(best) else best
+        # Else those that reach farthest; of equals the fewer, which do not touch.
+        reach = np.log(inside[-1] / inside[0]) if inside else -1.0
+        if reach > farthest or (reach == farthest and len(inside) < len(best)):
+            best, farthest = inside, reach
     return best
 
 
@@ -212,7 +219,8 @@ def draw_rows(
     for place, few, (_, row) in zip(places, marked, shown.iterrows(), strict=True):
         label = f"{row['label']} {DAGGER}" if few else str(row["label"])
         # Outside the layout, or a label a little too wide would make its whole column narrower.
-        left.text(0.01, place + 0.16, label, va="center", fontsize=9.5).set_in_layout(False)
+        lift = 0.16 if str(row["scale"]) else 0.0
+        left.text(0.01, place + lift, label, va="center", fontsize=9.5).set_in_layout(False)
         left.text(0.01, place - 0.2, str(row["scale"]), va="center", fontsize=7.8, color=MUTED).set_in_layout(False)
         _row(middle, right, place, row, (low, high), words, lang, test)
     middle.axvline(1, color=INK, lw=0.9, zorder=1)

@@ -84,6 +84,8 @@ class DetectableRatios:
             table = table.drop(columns="n_controls")
         else:
             counts += (Counted("n_controls", derived=ratios),)
+        # The step says what share is exposed; a column that holds nothing says nothing.
+        table = table.drop(columns=["prevalence", *(["reason"] if (table["reason"] == "").all() else [])])
         labels = dict(zip(names, words["labels"], strict=True))
         return Release(table, counts, str(words["title"]), note, labels={k: v for k, v in labels.items() if k in table})
 

@@ -71,7 +71,8 @@ def draw_referral(referral: Referral, lang: Lang) -> Chart:
         axis.grid(axis="y", color=GRID, lw=0.7)
         axis.set_axisbelow(True)
         axis.set_title(words[0])
-        axis.legend(loc="lower left", fontsize=8, labelcolor=MUTED)
+        # Below the axes: intervals may reach any corner of them.
+        figure.legend(loc="outside lower center", ncols=2, fontsize=8, labelcolor=MUTED)
         return figure
 
     alt = {

@@ -12,7 +12,7 @@ import pandas as pd
 
 from epi.association.sir import Lang
 from epi.errors import ParameterError
-from epi.results import Counted, Estimate, Release
+from epi.results import Estimate, Release
 from epi.stats.notation import format_number, format_ratio
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ FEW_CLUSTERS = {
     "fr": "trop peu de grappes effectives : moins de 4 degrés de liberté",
 }
 DAGGER = "†"
-_ESTIMATES = ("estimate", "ci_low", "ci_high", "p", "q", "q_by", "df")
-_SPATIAL = ("estimate_spatial", "ci_low_spatial", "ci_high_spatial", "p_spatial", "q_spatial", "p_family")
+ESTIMATES = ("estimate", "ci_low", "ci_high", "p", "q", "q_by", "df")
+SPATIAL = ("estimate_spatial", "ci_low_spatial", "ci_high_spatial", "p_spatial", "q_spatial", "p_family")
 
 
 def _q_words(q: float, lang: Lang) -> str:
@@ -262,7 +262,7 @@ class Screen:
             "adjust": list(self.settings["adjustment_sets"][row["adjustment_set"]]),
             "model": str(self.settings["model"]),
         }
-        settings |= {name: float(row[name]) if math.isfinite(row[name]) else None for name in _SPATIAL if name in row}
+        settings |= {name: float(row[name]) if math.isfinite(row[name]) else None for name in SPATIAL if name in row}
         if row["warning"]:
             settings["warning"] = str(row["warning"])
         return Estimate(
@@ -309,25 +309,9 @@ class Screen:
         Release
             One row a test; persons are protected, an estimate falls with its cases.
         """
-        other = "fr" if lang == "en" else "en"
-        table = self.table.drop(columns=[f"label_{other}", f"scale_{other}"])
-        if len(self.adjustment_sets) == 1:
-            table = table.drop(columns="adjustment_set")
-        table = table.rename(columns={f"label_{lang}": "label", f"scale_{lang}": "scale"})
-        table["warning"] = table["warning"].where(table["warning"] == "", FEW_CLUSTERS[lang])
-        derived = (*_ESTIMATES, *(name for name in _SPATIAL if name in table))
-        not_counts: tuple[str, ...] = ("clusters", "unit_size", *(("areas",) if "areas" in table else ()))
-        if self.design == "case-control":
-            counts: tuple[Counted, ...] = (
-                Counted("n_cases", of="n", derived=(*derived, "n_controls")),
-                Counted("n_controls", of="n", derived=(*derived, "n_cases")),
-            )
-        else:
-            table = table.drop(columns="n_controls")
-            counts = (Counted("n_cases", derived=derived),)
-            not_counts = ("n", *not_counts)
-        title = {"en": "Exposure-wide screen", "fr": "Criblage des expositions"}[lang]
-        return Release(table, counts, title, self.note(lang), not_counts)
+        from epi.association.screen_note import release_screen
+
+        return release_screen(self, lang)
 
     def chart_forest(
         self, model: str = "single", *, lang: Lang = "en", sort: bool = True, adjustment_set: str | None = None
@@ -395,7 +379,7 @@ class Screen:
         import html
 
         shown = self.release().table
-        limits = [name for name in _SPATIAL if not name.startswith(("p_", "q_"))]
+        limits = [name for name in SPATIAL if not name.startswith(("p_", "q_"))]
         formats = dict.fromkeys(("estimate", "ci_low", "ci_high", self.measure, *limits), "{:.2f}".format)
         formats |= dict.fromkeys(("p", "q", "q_by", "unit_size", *self.tests, "p_family"), "{:.2g}".format)
         body = shown.rename(columns={"estimate": self.measure}).to_html(

@@ -1,14 +1,39 @@
-"""What was done in a screen, in one or two sentences."""
+"""What a screen says of itself: what was done, in one or two sentences, and its table with headings."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from epi.association.screen import DAGGER, FEW_CLUSTERS
+from epi.association.screen import DAGGER, ESTIMATES, FEW_CLUSTERS, SPATIAL
+from epi.results import Counted, Release
 
 if TYPE_CHECKING:
     from epi.association.screen import Screen
     from epi.association.sir import Lang
+
+HEADINGS: dict[str, dict[str, str]] = {
+    "adjustment_set": {"en": "Adjustment", "fr": "Ajustement"},
+    "exposure": {"en": "Exposure", "fr": "Exposition"},
+    "model": {"en": "Model", "fr": "Modèle"},
+    "label": {"en": "Name", "fr": "Nom"},
+    "scale": {"en": "Step", "fr": "Pas"},
+    "ci_low": {"en": "Low", "fr": "Bas"},
+    "ci_high": {"en": "High", "fr": "Haut"},
+    "q_by": {"en": "q (BY)", "fr": "q (BY)"},
+    "estimate_spatial": {"en": "Spatial", "fr": "Spatial"},
+    "ci_low_spatial": {"en": "Spatial low", "fr": "Spatial bas"},
+    "ci_high_spatial": {"en": "Spatial high", "fr": "Spatial haut"},
+    "p_spatial": {"en": "p spatial", "fr": "p spatial"},
+    "q_spatial": {"en": "q spatial", "fr": "q spatial"},
+    "p_family": {"en": "p family", "fr": "p famille"},
+    "unit_size": {"en": "Step size", "fr": "Taille du pas"},
+    "n_cases": {"en": "Cases", "fr": "Cas"},
+    "n_controls": {"en": "Controls", "fr": "Témoins"},
+    "areas": {"en": "Areas", "fr": "Territoires"},
+    "clusters": {"en": "Clusters", "fr": "Grappes"},
+    "reason": {"en": "Why not", "fr": "Pourquoi non"},
+    "warning": {"en": "Warning", "fr": "Mise en garde"},
+}
 
 
 def describe_screen(screen: Screen, lang: Lang) -> str:
@@ -63,3 +88,44 @@ def describe_screen(screen: Screen, lang: Lang) -> str:
         f"Benjamini-Hochberg q within each model (q_by: Benjamini-Yekutieli).{random}"
         + (f" {DAGGER} {FEW_CLUSTERS['en']} ({few} rows): not to be relied on." if few else "")
     )
+
+
+def release_screen(screen: Screen, lang: Lang) -> Release:
+    """Say what of a screen would be published.
+
+    Parameters
+    ----------
+    screen : Screen
+        The screen.
+    lang : {"fr", "en"}
+        Language of labels.
+
+    Returns
+    -------
+    Release
+        One row a test, the ratios first, then what they rest on; persons are protected, an estimate falls with its
+        cases.
+    """
+    other = "fr" if lang == "en" else "en"
+    table = screen.table.drop(columns=[f"label_{other}", f"scale_{other}"])
+    if len(screen.adjustment_sets) == 1:
+        table = table.drop(columns="adjustment_set")
+    table = table.rename(columns={f"label_{lang}": "label", f"scale_{lang}": "scale"})
+    table["warning"] = table["warning"].where(table["warning"] == "", FEW_CLUSTERS[lang])
+    derived = (*ESTIMATES, *(name for name in SPATIAL if name in table))
+    not_counts: tuple[str, ...] = ("clusters", "unit_size", *(("areas",) if "areas" in table else ()))
+    if screen.design == "case-control":
+        counts: tuple[Counted, ...] = (
+            Counted("n_cases", of="n", derived=(*derived, "n_controls")),
+            Counted("n_controls", of="n", derived=(*derived, "n_cases")),
+        )
+    else:
+        table = table.drop(columns="n_controls")
+        counts = (Counted("n_cases", derived=derived),)
+        not_counts = ("n", *not_counts)
+    names = ("adjustment_set", "exposure", "model", "label", "scale", *derived)
+    first = [name for name in names if name in table]
+    table = table[[*first, *(name for name in table if name not in first)]]
+    labels = {name: words[lang] for name, words in HEADINGS.items() if name in table}
+    title = {"en": "Exposure-wide screen", "fr": "Criblage des expositions"}[lang]
+    return Release(table, counts, title, screen.note(lang), not_counts, labels={**labels, "estimate": screen.measure})

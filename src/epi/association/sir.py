@@ -71,19 +71,21 @@ class Sir:
             f"Expected by {_reference_words(self.settings, 'en')}. Exact Poisson limits at "
             f"{self.settings['level']:.0%}. {self.overall['areas']} areas with a ratio.{self.settings['note']}"
         )
+        # A column that has nothing to say of any area is left out.
+        table = self.table.drop(columns="status") if (self.table["status"] == "").all() else self.table.copy()
+        labels = {
+            "area": "Area", "name": "Name", "observed": "Observed", "expected": "Expected",
+            "person_years": "Person-years", "sir": "SIR", "ci_low": "Low", "ci_high": "High", "status": "Status",
+        }  # fmt: skip
         return Release(
-            table=self.table.copy(),
+            table=table,
             counts=(Counted("observed", adds_up_within=(), derived=("sir", "ci_low", "ci_high")),),
             title=f"{self.title('en')} by {self.settings['by']}",
             note=note,
             # The population and the rates of a reference are facts of territories, not of the cases.
             not_counts=("person_years", "expected"),
-            labels={
-                "area": "Area", "name": "Name", "observed": "Observed", "expected": "Expected",
-                "person_years": "Person-years", "sir": "SIR", "ci_low": "Low", "ci_high": "High",
-                "status": "Status",
-            },
-        )  # fmt: skip
+            labels={key: word for key, word in labels.items() if key in table},
+        )
 
     def title(self, lang: Lang = "en") -> str:
         """Name the ratio: without strata it is not standardised, and is not called so.
@@ -170,8 +172,12 @@ class Sir:
         return f"<p>{html.escape(str(self))}</p>{body}"
 
 
+_STRATA = {"sex": {"en": "sex", "fr": "sexe"}, "age_low": {"en": "age", "fr": "âge"}}
+
+
 def _reference_words(settings: Mapping[str, Any], lang: Lang) -> str:
-    strata = " × ".join(settings["strata"])
+    names = [_STRATA.get(name, {}).get(lang, name) for name in settings["strata"]]
+    strata = (" et " if lang == "fr" else " and ").join(names) if len(names) < 3 else ", ".join(names)
     if lang == "fr":
         base = "les taux de l'ensemble" if settings["reference"] == "internal" else "des taux externes"
         return base + (f" par {strata}" if strata else "")

@@ -54,17 +54,20 @@ class SpatialRegression:
             The table; the number of cases is protected.
         """
         adjust = ", ".join(self.settings["adjust"]) or "nothing"
+        # A model without any estimate has its reason in the note rather than empty rows.
+        lost = self.table[self.table["status"] != ""]
+        told = "".join(f" {model}: {why}." for model, why in lost[["model", "status"]].drop_duplicates().to_numpy())
+        table = self.table[self.table["status"] == ""].drop(columns="status").reset_index(drop=True)
         return Release(
-            table=self.table.copy(),
+            table=table,
             counts=(Counted("cases", derived=("rr", "rr_low", "rr_high", "p")),),
             title=f"Rate ratios by {self.settings['by']}, with and without space",
             note=f"For one step of each exposure, all exposures together, adjusted for {adjust}; limits at "
             f"{self.settings['level']:.0%}, posterior ones for bym2. {self.settings['left_out']} areas left out, "
-            f"values missing.{self.settings['note']}",
+            f"values missing.{told}{self.settings['note']}",
             not_counts=("areas", "step"),
             labels={"exposure": "Exposure", "model": "Model", "space": "Space", "step": "Step", "rr": "RR",
-                    "rr_low": "Low", "rr_high": "High", "p": "p", "areas": "Areas", "cases": "Cases",
-                    "status": "Status"},
+                    "rr_low": "Low", "rr_high": "High", "p": "p", "areas": "Areas", "cases": "Cases"},
         )  # fmt: skip
 
     def _repr_html_(self) -> str:

@@ -27,6 +27,17 @@ STATUSES: dict[str, dict[str, str]] = {
 """What a value may be worth in time, in the order of reports."""
 
 ORDER = list(STATUSES)
+_HEADINGS = {
+    "variable": {"en": "Exposure", "fr": "Exposition"},
+    "source": {"en": "Source", "fr": "Source"},
+    "vintage": {"en": "Vintage", "fr": "Millésime"},
+    "support": {"en": "Support", "fr": "Support"},
+    "method": {"en": "Method", "fr": "Méthode"},
+    "uncertainty": {"en": "Uncertainty", "fr": "Incertitude"},
+    "status": {"en": "Status", "fr": "Statut"},
+    "persons": {"en": "Persons", "fr": "Personnes"},
+    "share": {"en": "Share", "fr": "Part"},
+}
 _KIND = pd.CategoricalDtype(ORDER, ordered=True)
 
 
@@ -255,13 +266,25 @@ class ExposureMethods:
         Release
             Persons by variable and status; they add up within a variable.
         """
-        table = self.table.drop(columns="label_en" if lang == "fr" else "label_fr")
+        table = self.table.drop(columns=["label_en", "label_fr"])
+        label = self.table[f"label_{lang}"]
+        # Rows add up within a variable: two of one label stay apart.
+        if table["variable"].groupby(label).nunique().max() == 1:
+            table["variable"] = label
         table["status"] = [STATUSES[word][lang] for word in table["status"]]
+        # A column that has nothing to say of any variable is left out.
+        table = table.loc[:, [name for name in table if not (table[name] == "").all()]]
         title = {"en": "How exposures were given", "fr": "Comment les expositions ont été attribuées"}[lang]
-        words = {"en": "Window", "fr": "Fenêtre"}[lang]
-        note = f"{words}: {self.settings.get('window_words_' + lang) or '–'}."
+        window = self.settings.get("window_words_" + lang)
+        asked = {"en": f"Window: {window}.", "fr": f"Fenêtre\u00a0: {window}."}
+        plain = {
+            "en": "At the index date: registers as they are, without window.",
+            "fr": "À la date index\u00a0: registres tels quels, sans fenêtre.",
+        }
+        note = (asked if window else plain)[lang]
         counted = Counted("persons", adds_up_within=("variable",), derived=("share",))
-        return Release(table, (counted,), title, note)
+        labels = {name: words[lang] for name, words in _HEADINGS.items() if name in table}
+        return Release(table, (counted,), title, note, labels=labels)
 
     def _repr_html_(self) -> str:
         shown = self.table.drop(columns=["label_en", "label_fr"])
