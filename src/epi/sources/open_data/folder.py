@@ -31,7 +31,11 @@ def find_open_data(folder: PathLike | None = None) -> Path:
     """
     given = folder if folder is not None else os.environ.get("EPI_OPEN_DATA")
     if not given:
-        raise DataError("nothing says where open data are", "a folder", "set EPI_OPEN_DATA, or name it: --folder in a terminal, folder= in Python")
+        raise DataError(
+            "nothing says where open data are",
+            "a folder",
+            "set EPI_OPEN_DATA, or name it: --folder in a terminal, folder= in Python",
+        )
     path = Path(given)
     if not path.is_dir():
         raise DataError(f"{path.name} is not a folder", "the folder of open data", "check EPI_OPEN_DATA")
