@@ -79,6 +79,22 @@ def test_a_history_weighs_each_home_by_its_days():
     assert told.loc["fdep_like", "status"] == "outside_window"  # its single vintage is 2021
 
 
+def test_the_area_told_is_one_that_gave_a_value():
+    # Chambéry, of the most days, has no deprivation, and no air in 2003: Grenoble gave what there is.
+    history = moves(("p0", CHAMBERY, "1990-01-01", "2005-01-01"), ("p0", GRENOBLE, "2005-01-01", None))
+    enriched = give(
+        people([GRENOBLE], ["2006-01-01"]), ["pm25_ugm3", "fdep_like"], window=("-4y", "0"), residences=history
+    )
+    assert enriched.table["fdep_like"].tolist() == [1.0]
+    for told in (enriched.explain("p0"), enriched.provenance.of(["pm25_ugm3", "fdep_like"])):
+        rows = told.set_index("variable")
+        assert (rows.loc["fdep_like", "area"], rows.loc["fdep_like", "days_known"]) == (GRENOBLE, 365)
+        # 2002 and 2004 in Chambéry (731 days) against 2005 in Grenoble.
+        assert (rows.loc["pm25_ugm3", "area"], rows.loc["pm25_ugm3", "days_known"]) == (CHAMBERY, 1096)
+    lost = give(people([GRENOBLE], ["2005-01-01"]), ["fdep_like"], window=("-1y", "0"), residences=history)
+    assert lost.explain("p0")["area"].isna().all()
+
+
 def test_days_without_history_are_stood_for_by_the_home_at_index_and_counted():
     history = moves(("p0", LYON, "2003-01-01", "2003-03-02"), ("p1", LYON, "2030-01-01", None))
     enriched = give(people([GRENOBLE] * 2, ["2006-01-01"] * 2), window=("-3y", "-2y"), residences=history)

@@ -28,6 +28,8 @@ class Average:
         Vintages used; 0 where none, or where there is a single one.
     outside : numpy.ndarray of bool
         Whether no day of the window lies in the years of the register, so that its nearest year stands for it.
+    of_stay : numpy.ndarray of int
+        Days of each stay that have a value.
     """
 
     values: Values
@@ -35,6 +37,7 @@ class Average:
     first_year: Whole
     last_year: Whole
     outside: NDArray[np.bool_]
+    of_stay: Whole
 
 
 def average_single(stays: Stays, values: Values, n: int) -> Average:
@@ -60,9 +63,10 @@ def average_single(stays: Stays, values: Values, n: int) -> Average:
     >>> average_single(stays, np.array([2.0, 6.0, np.nan]), 1).values.tolist()
     [5.0]
     """
-    mean, known = _mean(stays.member, values[stays.place], stays.days, n)
+    at_home = values[stays.place]
+    mean, known = _mean(stays.member, at_home, stays.days, n)
     nothing = np.zeros(n, dtype=np.int64)
-    return Average(mean, known, nothing, nothing, np.zeros(n, dtype=bool))
+    return Average(mean, known, nothing, nothing, np.zeros(n, dtype=bool), np.where(np.isnan(at_home), 0, stays.days))
 
 
 def average_yearly(stays: Stays, first_year: int, matrix: Values, n: int) -> Average:
@@ -114,7 +118,8 @@ def average_yearly(stays: Stays, first_year: int, matrix: Values, n: int) -> Ave
     np.minimum.at(low, member[filled], nearest[filled] + first_year)
     np.maximum.at(high, member[filled], nearest[filled] + first_year)
     low[high == 0] = 0
-    return Average(mean, known, low, high, outside)
+    of_stay = np.bincount(stay[filled], weights=days[filled], minlength=len(spans)).astype(np.int64)
+    return Average(mean, known, low, high, outside, of_stay)
 
 
 def _mean(member: Whole, values: Values, days: Whole, n: int) -> tuple[Values, Whole]:

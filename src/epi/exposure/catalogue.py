@@ -320,9 +320,7 @@ class Catalogue(Mapping[str, VariableInfo]):
         """
         if names is None:
             return self
-        if isinstance(names, str):
-            names = [names]
-        wanted = list(names)
+        wanted = [names] if isinstance(names, str) else list(names)
         faults = [f"{name!r} is asked for twice" for name in sorted({n for n in wanted if wanted.count(n) > 1})]
         for name in wanted:
             if name not in self:

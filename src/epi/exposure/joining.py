@@ -176,6 +176,8 @@ def join_windows(
     status, known, used, fates, missing = {}, {}, {}, {}, {}
     placed = place >= 0
     refused = []
+    main, n_places = _main_place(stays, stays.days, n)
+    elsewhere = {}
     for row, (name, info) in enumerate(catalogue.items()):
         yearly = name in lookup.yearly
         if yearly:
@@ -206,6 +208,9 @@ def join_windows(
         state[gone] = ORDER.index("none")
         by_variable[row] = np.where(gone, np.nan, mean.values)
         status[name], known[name] = state, mean.known
+        if (n_places > 1).any() and (mean.of_stay != stays.days).any():
+            # Where days lack a value, the commune of the most days need not be one that gave any.
+            elsewhere[name] = np.where(given, _main_place(stays, mean.of_stay, n)[0], main)
         fates[name] = np.bincount(fate, minlength=len(WORDS))
         missing[name] = np.bincount(place[placed & (fate != 0)], minlength=len(lookup.places))
     if refused:
@@ -219,8 +224,8 @@ def join_windows(
         "window": length,
         "proxy": np.bincount(stays.member, weights=stays.days * stays.proxy, minlength=n).astype(np.int64),
     }
-    main, days["places"] = _main_place(stays, n)
-    trace = Trace(lookup.places, main, status, days, known, used, lookup.distance)
+    days["places"] = n_places
+    trace = Trace(lookup.places, main, status, days, known, used, lookup.distance, elsewhere=elsewhere)
     persons = np.bincount(place[placed], minlength=len(lookup.places))
     return Joined(by_variable, _outcomes(fates, n), _by_commune(lookup.places, persons, missing), trace)
 
@@ -241,15 +246,17 @@ def _fates(
     return fate
 
 
-def _main_place(stays: Stays, n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _main_place(
+    stays: Stays, weights: NDArray[np.int64], n: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:  # fmt: skip
     """Find the commune of the most days of each member, the lowest code among equals, and count communes."""
     main, count = np.full(n, -1, dtype=np.int64), np.zeros(n, dtype=np.int64)
-    rows = stays.place >= 0
+    rows = (stays.place >= 0) & (weights > 0)
     if not rows.any():
         return main, count
     key = stays.member[rows] * (stays.place.max() + 1) + stays.place[rows]
     distinct, inverse = np.unique(key, return_inverse=True)
-    total = np.bincount(inverse, weights=stays.days[rows])
+    total = np.bincount(inverse, weights=weights[rows])
     member, place = np.divmod(distinct, stays.place.max() + 1)
     order = np.lexsort((place, -total, member))
     head = np.r_[True, np.diff(member[order]) != 0]

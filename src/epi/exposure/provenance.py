@@ -64,6 +64,8 @@ class Trace:
         Variable to the distance of the monitor at each position.
     by_place : bool
         Whether statuses are those of positions rather than of members.
+    elsewhere : mapping
+        Variable to the positions of the communes that gave its values, where these need not be `place`.
     """
 
     places: pd.Index
@@ -74,6 +76,7 @@ class Trace:
     years: Mapping[str, tuple[NDArray[np.int64], NDArray[np.int64]]] = field(default_factory=dict)
     distance: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     by_place: bool = False
+    elsewhere: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
 
     def status_of(self, name: str) -> NDArray[np.int8]:
         """Give the status of each member for a variable.
@@ -113,24 +116,24 @@ def unfold(trace: Trace, catalogue: Catalogue, members: pd.DataFrame, variables:
         (of the monitor), ``status``, and with a window ``days_window``, ``days_known``, ``days_proxy``, ``n_places``.
     """
     codes = np.append(trace.places.to_numpy(dtype=object), np.array([None], dtype=object))
-    commune = codes[trace.place]
     parts = []
     for name in variables:
         info = catalogue[name]
         found = trace.status_of(name)
         status = pd.Categorical.from_codes(found.tolist(), dtype=_KIND)
         given = np.asarray(found != ORDER.index("none"))
-        area = commune
+        place = trace.elsewhere.get(name, trace.place)
+        area = codes[place]
         if info.support in LEVELS and info.support != "commune":
             distinct = pd.Series(trace.places).pipe(area_of, info.support).to_numpy(dtype=object)
-            area = np.append(distinct, np.array([None], dtype=object))[trace.place]
+            area = np.append(distinct, np.array([None], dtype=object))[place]
         n = len(area)
         vintage = np.full(n, info.vintage, dtype=object)
         if name in trace.years:
             low, high = trace.years[name]
             one, two = low.astype(str).astype(object), high.astype(str).astype(object)
             vintage = np.where(low == high, one, one + "-" + two)
-        metres = trace.distance[name][trace.place] if name in trace.distance else np.full(n, np.nan)
+        metres = trace.distance[name][place] if name in trace.distance else np.full(n, np.nan)
         columns: dict[str, Any] = {} if "patient_id" not in members else {"patient_id": members["patient_id"].array}
         columns |= {
             "variable": pd.Categorical([name] * n, categories=list(variables)),
@@ -226,6 +229,7 @@ class Provenance:
             self.trace.places, self.trace.place[rows], {k: self.trace.status_of(k)[rows] for k in self.catalogue}, days,
             {k: v[rows] for k, v in self.trace.known.items()},
             {k: (low[rows], high[rows]) for k, (low, high) in self.trace.years.items()}, self.trace.distance,
+            elsewhere={k: v[rows] for k, v in self.trace.elsewhere.items()},
         )  # fmt: skip
         shown = unfold(one, self.catalogue, self.members.iloc[rows], list(self.catalogue))
         return shown.drop(columns="patient_id").reset_index(drop=True)
