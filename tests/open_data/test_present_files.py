@@ -78,27 +78,33 @@ def test_equipments_carried_to_today_keep_their_sums() -> None:
         return
     today = read.to_current()
     counts = today.columns_of("count")
-    assert (today.table[counts].sum() == read.table[counts].sum()).all()
+    # Three communes of 2018 are several today: their rows are set aside, never given to one of these.
+    divided = read.table["code_commune"].isin(["14712", "15141", "85084"])
+    assert "3 row(s) without a single commune of today are set aside." in today.notes
+    assert (today.table[counts].sum() == read.table.loc[~divided, counts].sum()).all()
     assert today.table["code_commune"].is_unique
     # Equipments are counted by arrondissement in the three cities: they are added up, not lost.
     paris = read.table[read.table["code_commune"].str.startswith("751")]["n_pharmacy"].sum()
     assert today.table.set_index("code_commune").loc["75056", "n_pharmacy"] == paris
     whole = today.fill_unlisted()
     assert len(whole.table) == 34_875
-    assert whole.table["n_general_practitioner"].sum() == 61_594
+    assert (
+        whole.table["n_general_practitioner"].sum() + read.table.loc[divided, "n_general_practitioner"].sum() == 61_594
+    )
 
 
 COVERED = {
     # layout: column, share of communes, of metropolitan communes, of population, in % as published
     "zonings": [("(listed)", 100.0, 100.0, 100.0)],
-    "iris": [("(listed)", 99.98, 99.98, 99.99)],
+    # Published as 99.98 and 99.8: that gives a commune divided since to the one that kept its code.
+    "iris": [("(listed)", 99.97, 99.97, 99.98)],
     "census_csp": [("(listed)", 99.9, 100.0, 99.6)],
     "filosofi_communes": [
         ("(listed)", 99.8, 100.0, 98.6),
         ("median_income_uc_eur", 89.5, 89.7, 98.3),
         ("poverty_rate_60_pct", 12.5, 12.4, 72.5),
     ],
-    "land_cover": [("tree_cover_pct", 99.6, 99.9, 96.8)],
+    "land_cover": [("tree_cover_pct", 99.6, 99.9, 96.7)],
     "pesticides_communes": [("(listed)", 83.9, 84.2, 65.8)],
     "postal_codes": [("(listed)", 100.0, 100.0, 100.0)],
     "basol": [("(listed)", 9.6, None, 55)],
@@ -166,7 +172,7 @@ def test_arrondissements_and_cities_are_not_added_up() -> None:
     carried = today.table.set_index("code_commune").loc["75056"]
     assert carried["n_tax_households"] == paris["n_tax_households"]
     assert carried["median_income_uc_eur"] == 29_730
-    assert any("their city has its own" in note for note in today.notes)
+    assert any("their commune has its own" in note for note in today.notes)
     assert today.geography == "2026"
 
 

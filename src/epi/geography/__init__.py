@@ -22,6 +22,7 @@ from epi.geography.neighbours import neighbours
 from epi.geography.passages import arrondissements_of, city_of, to_current
 from epi.geography.points import area_points
 from epi.geography.searches import count_within, nearest, pairs_within
+from epi.geography.vintages import possible_vintages
 
 __all__ = [
     "FAULTS",
@@ -57,6 +58,7 @@ __all__ = [
     "neighbours",
     "pairs_within",
     "planar_distance_m",
+    "possible_vintages",
     "read_communes",
     "read_contours",
     "read_points",

@@ -8,10 +8,12 @@ from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from epi.errors import GeographyError
 from epi.geography import store
-from epi.geography.lineage import FIRST_DAY, LAST_DAY, communes_since_1943
+from epi.geography.codes import Codes, distinct_codes
+from epi.geography.lineage import FIRST_DAY, LAST_DAY, communes_since_1943, parts
 
 POPULATIONS: dict[str, str] = {
     "population_2023": "2026-01-01",
@@ -147,3 +149,41 @@ def measured_at(day: int) -> tuple[Measured, ...]:
         total[commune] = sums[commune]
         found.append(Measured(source, total))
     return tuple(found)
+
+
+def possible_vintages(codes: Codes, first: int = 1943, last: int | None = None) -> list[int]:
+    """Find the years on whose 1 January all the commune codes of a file were valid.
+
+    Parameters
+    ----------
+    codes : sequence of str
+        INSEE codes; missing ones, municipal arrondissements, and codes that no commune ever had say nothing of
+        the date and are passed over.
+    first, last : int, optional
+        Years to look at; from 1943 to the last official list of communes.
+
+    Returns
+    -------
+    list of int
+        Years in order; empty when the codes are of several dates, every year when nothing tells.
+
+    Examples
+    --------
+    >>> possible_vintages(["01003", "2A004"])  # an associated commune until 1982; Corsica's codes since 1976
+    [1976, 1977, 1978, 1979, 1980, 1981, 1982]
+    >>> possible_vintages(["2A004", "15031"], first=2015)
+    [2015, 2016, 2017, 2018, 2019, 2020, 2021, 2022, 2023, 2024, 2025, 2026]
+    """
+    lineage = communes_since_1943()
+    given = pd.Index(distinct_codes(codes).text.dropna().unique())
+    inner = parts()
+    given = given[given.isin(lineage.codes) | given.isin(inner["code"])]
+    end = last if last is not None else int(write_day(LAST_DAY)[:4])
+    found = []
+    for year in range(first, end + 1):
+        day = read_vintage(year)
+        alive = lineage.valid_at(day)
+        left = given[~given.isin(alive)]
+        if left.empty or left.isin(inner.loc[(inner["start"] <= day) & (day < inner["end"]), "code"]).all():
+            found.append(year)
+    return found

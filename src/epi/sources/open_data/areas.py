@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from epi.geography import LEVELS, belongs_to, read_communes, to_current
+from epi.geography import LEVELS, belongs_to, read_communes
+from epi.sources.open_data.dating import follow_codes
 
 if TYPE_CHECKING:
     from epi.sources.open_data.table import OpenTable
@@ -35,7 +36,7 @@ def commune_codes(table: OpenTable) -> pd.Series:
 def _reached(table: OpenTable) -> pd.Series:
     """Give the area of today of each row: its commune, or its own code for larger areas."""
     if table.support in _BY_COMMUNE:
-        return to_current(commune_codes(table), on_fault="mark")["insee_code"]
+        return follow_codes(table, commune_codes(table), on_fault="mark").passed["insee_code"]
     return table.table[table.area]
 
 

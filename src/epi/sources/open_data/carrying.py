@@ -9,21 +9,23 @@ import numpy as np
 import pandas as pd
 
 from epi.errors import DataError, GeographyError, ParameterError
-from epi.geography import city_of, read_communes, to_current
+from epi.geography import city_of, read_communes
 from epi.sources.open_data.areas import in_scope
+from epi.sources.open_data.dating import TODAY, follow_codes
 
 if TYPE_CHECKING:
     from epi.sources.open_data.table import OpenTable
 
-TODAY = "2026"
 _SUPPORTS = {"commune", "site", "station", "pair of codes"}
 
 
 def carry_to_current(
     table: OpenTable, *, weights: str | None = None, on_ambiguous: Literal["refuse", "drop"] = "drop"
 ) -> OpenTable:
-    """Carry a table to the communes of today.
+    """Carry a table to the communes of today, from the date of its own codes.
 
+    A code is read at the date that the file states, or at those around its values at which all its codes were valid
+    (`settings` says which): the same code may have been another commune, or a larger one, at another date.
     Where several communes became one, counts are added up and means are weighted; a part that is missing
     makes the whole missing. Classes, texts and plain numbers are kept where all parts agree and are missing
     otherwise. Arrondissements of Paris, Lyon and Marseille go to their city, and are set aside where the
@@ -61,9 +63,14 @@ def carry_to_current(
         )
     if on_ambiguous not in {"refuse", "drop"}:
         raise ParameterError(f"on_ambiguous is {on_ambiguous!r}", "'drop' or 'refuse'")
-    passed = to_current(table.table[table.area])
-    status = passed["status"].astype(str)
-    settings = {"geography": TODAY, "weights": weights or "none", "rows": status.value_counts().to_dict()}
+    dated = follow_codes(table, table.table[table.area])
+    passed, status = dated.passed, dated.status
+    settings = {
+        "geography": TODAY,
+        "codes": dated.basis,
+        "weights": weights or "none",
+        "rows": status.value_counts().to_dict(),
+    }
     lost = passed["insee_code"].isna()
     if lost.any() and on_ambiguous == "refuse":
         counts = status[lost].value_counts()
@@ -73,15 +80,19 @@ def carry_to_current(
             'on_ambiguous="drop" sets them aside',
             faults=[f"{count} row(s): {word}" for word, count in counts.items()],
         )
-    inside = (status == "arrondissement").to_numpy()
-    city = city_of(table.table[table.area])
-    parent_there = inside & city.isin(set(table.table[table.area])).to_numpy() & (table.support == "commune")
+    given = table.table[table.area]
+    # Parts beside the commune that holds them would count twice.
+    holder = passed["insee_code"].where(status == "delegated", city_of(given))
+    parent_there = (holder != given).to_numpy() & holder.isin(set(given)).to_numpy() & (table.support == "commune")
+    parent_there &= status.isin(["arrondissement", "delegated"]).to_numpy()
     frame = table.table.assign(**{table.area: passed["insee_code"]})[~lost.to_numpy() & ~parent_there]
     notes = list(table.notes)
     if lost.any():
         notes.append(f"{int(lost.sum())} row(s) without a single commune of today are set aside.")
     if parent_there.any():
-        notes.append(f"{int(parent_there.sum())} row(s) of arrondissements are set aside: their city has its own.")
+        notes.append(
+            f"{int(parent_there.sum())} row(s) of arrondissements or delegated communes are set aside: their commune has its own."
+        )
     if table.area in table.key:
         frame = _merge(table, frame, weights)
     return replace(table, table=frame.reset_index(drop=True), geography=TODAY, notes=tuple(notes), settings=settings)
