@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from epi.association.preparation import area_above
+from epi.association.preparation import area_above, check_areas
 from epi.association.smoothing import informed_areas
 from epi.association.terms import Scale, build_terms, find_unit, read_adjustment
 from epi.errors import EstimationError, ParameterError
@@ -162,6 +162,7 @@ def fit_spatial_regression(
     values = values.rename(columns={key: "area"})
     if values["area"].duplicated().any():
         raise EstimationError(f"{int(values['area'].duplicated().sum())} areas are given twice", "one row an area")
+    check_areas(values["area"], by, "values of areas")
     texts = [name for name in names if not pd.api.types.is_numeric_dtype(values[name])]
     if texts:
         raise EstimationError(f"{', '.join(map(repr, texts))} are not numbers", "numeric columns")

@@ -22,6 +22,7 @@ from epi.exposure.lookup import build_lookup, check_reference
 from epi.exposure.periods import Window, read_window, to_days
 from epi.exposure.provenance import ExposureMethods, Provenance, Trace, summarise
 from epi.exposure.residences import check_residences, cut_stays
+from epi.exposure.vintages import TODAY, carry_exposures
 
 if TYPE_CHECKING:
     from epi.cohort import Cohort
@@ -123,6 +124,8 @@ def enrich(
     reference: pd.DataFrame | None = None,
     panel: pd.DataFrame | None = None,
     about: Mapping[str, Mapping[str, Any]] | None = None,
+    reference_vintage: Any = TODAY,
+    reference_weights: str | None = None,
 ) -> Enriched:
     """Give members the exposures of their commune of residence, at the index date or in a window before it.
 
@@ -161,6 +164,10 @@ def enrich(
         Yearly exposures: ``insee_code``, ``year`` and one column for each variable.
     about : mapping, optional
         Metadata of `reference` and `panel`, needed with them.
+    reference_vintage : int, str or date, optional
+        Date of the commune codes of `reference` and `panel`; those of another date than today's are carried first.
+    reference_weights : str, optional
+        Column of persons in them by which the means of communes that merged since are weighted.
 
     Returns
     -------
@@ -191,6 +198,8 @@ def enrich(
     workspace = workspace or getattr(members, "workspace", None)
     asked = read_window(window, lag)
     _check_options(outside_window, minimum_share, asked, residences)
+    if str(reference_vintage) != str(TODAY):
+        reference, panel = _carried(reference, panel, reference_vintage, reference_weights)
     reference, panel, catalogue = _source(workspace, reference, panel, about)
     chosen = catalogue.select(variables)
     _check_names(frame, chosen, asked, reference, panel)
@@ -214,6 +223,7 @@ def enrich(
         "outside_window": outside_window,
         "minimum_share": minimum_share,
         "residences": residences is not None,
+        "reference_vintage": str(reference_vintage),
     }
     added = pd.DataFrame(joined.by_variable.T, index=frame.index, columns=list(chosen), copy=False)
     table = pd.concat([frame, added], axis=1)
@@ -275,6 +285,17 @@ def _keys(frame: pd.DataFrame) -> pd.Series:
     if lost or twice:
         raise DataError(f"{lost} member(s) have no patient_id, {twice} share one", "one row for each patient")
     return keys
+
+
+def _carried(
+    reference: pd.DataFrame | None, panel: pd.DataFrame | None, vintage: Any, weights: str | None
+) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
+    if reference is None and panel is None:
+        raise ParameterError("reference_vintage is given without reference or panel", "the exposures that it dates")
+    return (
+        None if reference is None else carry_exposures(reference, vintage, weights),
+        None if panel is None else carry_exposures(panel, vintage, weights, ("year",)),
+    )
 
 
 def _source(

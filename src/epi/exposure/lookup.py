@@ -17,7 +17,7 @@ from epi.geography import check_codes, read_communes, to_current
 
 Values = NDArray[np.float64]
 
-_HOW = "say the vintage of its codes (reference_vintage=2022), or carry it with geography first"
+_HOW = "say the vintage of its codes (reference_vintage=2022), or carry it by geography.carry_table first"
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,8 @@ def carry_to_current(
         notes.append(f"{int(lost.sum())} row(s) without a single commune of today are set aside.")
     if parent_there.any():
         notes.append(
-            f"{int(parent_there.sum())} row(s) of arrondissements or delegated communes are set aside: their commune has its own."
+            f"{int(parent_there.sum())} row(s) of arrondissements or delegated communes are set aside: "
+            "their commune has its own."
         )
     if table.area in table.key:
         frame = _merge(table, frame, weights)
