@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from epi.association import read_dag
 from epi.codes import UNDETERMINED, Code, CodeList, open_code_list, open_nomenclature
 from epi.cohort import Cohort
 from epi.errors import ParameterError
@@ -183,3 +184,55 @@ def exposure_window(lag_years: int) -> tuple[str, str] | None:
         First day, and first day after, relative to the index date.
     """
     return (f"-{lag_years + WINDOW_YEARS}y", f"-{lag_years}y") if lag_years else None
+
+
+CAUSES = read_dag(
+    [
+        "density -> exposure -> als -> recorded",
+        "density -> centre_distance -> recorded",
+        "density -> occupation -> als",
+        "density -> deprivation -> exposure",
+        "age -> als",
+        "sex -> als",
+        "age -> recorded",
+    ],
+    unmeasured=["occupation"],
+    labels={
+        "density": ("Population density", "Densité de population"),
+        "exposure": ("Exposure at residence", "Exposition au domicile"),
+        "als": ("ALS", "SLA"),
+        "recorded": ("ALS recorded in the base", "SLA vue par le réseau"),
+        "centre_distance": ("Distance to the nearest ALS centre", "Distance au centre SLA le plus proche"),
+        "occupation": ("Occupation, way of life", "Métier, mode de vie"),
+        "deprivation": ("Deprivation", "Défavorisation"),
+        "age": ("Age", "Âge"),
+        "sex": ("Sex", "Sexe"),
+    },
+)
+"""What the study takes for true. A missing arrow is an assumption too: none goes from deprivation to ALS."""
+
+NODES = {
+    "age": "age",
+    "sex": "sex",
+    "centre_distance_km": "centre_distance",
+    "density_km2": "density",
+    "fdep_like": "deprivation",
+}
+"""The node of the graph that each adjuster measures."""
+
+
+def adjusted_nodes(adjustment: Sequence[str]) -> list[str]:
+    """Find the nodes that age, sex and the study's adjusters measure.
+
+    Parameters
+    ----------
+    adjustment : sequence of str
+        Adjusters beside age and sex, such as ``log(density_km2)``.
+
+    Returns
+    -------
+    list of str
+        Nodes of `CAUSES`; an adjuster that the graph does not know is none.
+    """
+    columns = [word.removesuffix(")").split("(")[-1] for word in adjustment]
+    return [NODES[name] for name in ("age", "sex", *columns) if name in NODES]

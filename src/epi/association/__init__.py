@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from epi.association.autocorrelation import SpatialAutocorrelation, check_autocorrelation
 from epi.association.cluster_scan import ClusterScan, scan_clusters
+from epi.association.dag import AdjustmentCheck, Dag, read_dag
 from epi.association.local_clusters import LocalClusters, find_local_clusters
 from epi.association.overdispersion import Overdispersion, check_overdispersion
 from epi.association.power import DetectableRatios, minimum_detectable_ratio
@@ -18,7 +19,9 @@ from epi.association.specification import SpecificationCurve, specification_curv
 from epi.stats.evalues import EValue, e_value
 
 __all__ = [
+    "AdjustmentCheck",
     "ClusterScan",
+    "Dag",
     "DetectableRatios",
     "EValue",
     "LocalClusters",
@@ -40,6 +43,7 @@ __all__ = [
     "find_local_clusters",
     "fit_spatial_regression",
     "minimum_detectable_ratio",
+    "read_dag",
     "scan_clusters",
     "screen_exposures",
     "smooth_ratios",
