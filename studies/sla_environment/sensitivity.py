@@ -31,6 +31,17 @@ ADJUSTMENTS: dict[str, tuple[str, ...]] = {
 }
 """Sets of adjusters beside age and sex. Distance to the nearest centre stands for referral, as a line or as a curve."""
 
+FRENCH = {
+    "cases": "cas", "controls": "témoins", "lag": "décalage", "adjustment": "ajustement",
+    "main": "principale", "confirmed only": "confirmés seuls", "sporadic only": "sporadiques seuls",
+    "comparable networks": "filières comparables", "monogenic neurological": "monogéniques neurologiques",
+    "monogenic other": "monogéniques autres", "none": "aucun", "age, sex": "âge, sexe", "+ distance": "+ distance",
+    "+ distance, density": "+ distance, densité",
+    "+ distance, density, deprivation": "+ distance, densité, défavorisation",
+    "+ distance (spline), density": "+ distance (spline), densité",
+}  # fmt: skip
+"""Words of the choices, for figures in French."""
+
 
 @dataclass(frozen=True)
 class Variant:
@@ -63,6 +74,24 @@ class Variant:
             "lag": f"{self.lag_years} years" if self.lag_years else "none",
             "adjustment": named.get(self.adjustment, "+ " + ", ".join(self.adjustment)),
         }
+
+    def told(self, lang: str = "en") -> dict[str, str]:
+        """Give the choices in words of a language.
+
+        Parameters
+        ----------
+        lang : {"en", "fr"}
+            The language.
+
+        Returns
+        -------
+        dict of str to str
+            What is chosen, by choice.
+        """
+        if lang != "fr":
+            return self.choices
+        words = {FRENCH[key]: FRENCH.get(word, word) for key, word in self.choices.items()}
+        return words | {FRENCH["lag"]: words[FRENCH["lag"]].replace("years", "ans")}
 
 
 def list_variants(main: Variant) -> dict[str, Variant]:
@@ -197,7 +226,9 @@ def screen_control_outcome(
 FIELDS = {"cases": "cases", "controls": "controls", "lag": "lag_years", "adjustment": "adjustment"}
 
 
-def pick(screens: Mapping[str, Screen], variants: Mapping[str, Variant], choice: str) -> dict[str, Screen]:
+def pick(
+    screens: Mapping[str, Screen], variants: Mapping[str, Variant], choice: str, lang: str = "en"
+) -> dict[str, Screen]:
     """Keep the main analysis and the variants that differ from it by one choice alone.
 
     Parameters
@@ -208,6 +239,8 @@ def pick(screens: Mapping[str, Screen], variants: Mapping[str, Variant], choice:
         Those they were made with.
     choice : {"cases", "controls", "lag", "adjustment"}
         The choice that varies.
+    lang : {"en", "fr"}
+        Language of the names.
 
     Returns
     -------
@@ -221,4 +254,5 @@ def pick(screens: Mapping[str, Screen], variants: Mapping[str, Variant], choice:
         if replace(variant, **{name: getattr(main, name)}) == main  # type: ignore[arg-type]
     }
     order = sorted(same, key=lambda key: same[key].lag_years) if choice == "lag" else list(same)
-    return {same[key].choices[choice] + (" (main)" if key == "main" else ""): screens[key] for key in order}
+    word, mark = (FRENCH[choice], " (principale)") if lang == "fr" else (choice, " (main)")
+    return {same[key].told(lang)[word] + (mark if key == "main" else ""): screens[key] for key in order}

@@ -133,6 +133,10 @@ def test_variants_start_from_the_main_analysis_and_none_is_there_twice(design):
     screens = dict.fromkeys(variants)
     assert len(pick(screens, variants, "controls")) == 3 and len(pick(screens, variants, "adjustment")) == 5
     assert list(pick(screens, variants, "lag")) == ["none (main)", *(f"{lag} years" for lag in LAGS[1:])]
+    assert list(pick(screens, variants, "lag", "fr")) == ["aucun (principale)", *(f"{lag} ans" for lag in LAGS[1:])]
+    english = {word for variant in variants.values() for word in variant.choices.values()}
+    french = {word for variant in variants.values() for word in variant.told("fr").values()}
+    assert english & french == {"+ distance"} and len(french) == len(english)
     assert design.exposure_window(10) == ("-15y", "-10y") and design.exposure_window(0) is None
 
 

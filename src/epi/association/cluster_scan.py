@@ -100,12 +100,13 @@ class ClusterScan:
         s = self.settings
         share = format_number(100 * s["max_share"], 0, lang=lang) if s["max_share"] else ""
         if lang == "fr":
+            whole = {key: format_number(s[key], 0, lang=lang) for key in ("windows", "areas", "replicates", "total")}
             limit = f"jusqu'à {share} % de la population" if share else f"jusqu'à {s['max_radius_km']:g} km"
             return (
-                f"Balayage circulaire de Kulldorff, modèle de Poisson, {s['windows']} cercles {limit} autour de "
-                f"{s['areas']} territoires, {s['replicates']} tirages de {s['total']} cas. La valeur p tient compte "
-                "de tous les cercles ; après le premier agrégat elle est prudente. LRV : logarithme du rapport de "
-                "vraisemblance."
+                f"Balayage circulaire de Kulldorff, modèle de Poisson, {whole['windows']} cercles {limit} autour de "
+                f"{whole['areas']} territoires, {whole['replicates']} tirages de {whole['total']} cas. La valeur p "
+                "tient compte de tous les cercles ; après le premier agrégat elle est prudente. LRV : logarithme du "
+                "rapport de vraisemblance."
             )
         limit = f"of up to {share} % of the population" if share else f"of up to {s['max_radius_km']:g} km"
         return (

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from epi.association.screen import Screen
     from epi.association.sir import Lang
 
+_LAWS = {
+    "Logistic": "logistique", "Poisson": "de Poisson", "Quasi-poisson": "quasi-Poisson",
+    "Negative-binomial": "binomiale négative",
+}  # fmt: skip
 HEADINGS: dict[str, dict[str, str]] = {
     "adjustment_set": {"en": "Adjustment", "fr": "Ajustement"},
     "exposure": {"en": "Exposure", "fr": "Exposition"},
@@ -52,7 +56,7 @@ def describe_screen(screen: Screen, lang: Lang) -> str:
         One or two sentences.
     """
     done = ", ".join(f"{count} ({model})" for model, count in screen.n_tests.items())
-    what, clusters = str(screen.settings["model"]), screen.settings["cluster"]
+    what, clusters = str(screen.settings["model"]), str(screen.settings["cluster"] or "").replace("_", " ")
     few = int((screen.table["warning"] != "").sum())
     nothing = {"fr": "aucun", "en": "nothing"}[lang]
     told = {name: ", ".join(words) or nothing for name, words in screen.settings["adjustment_sets"].items()}
@@ -67,10 +71,13 @@ def describe_screen(screen: Screen, lang: Lang) -> str:
             else ""
         )
         errors = f"erreurs robustes par {clusters} (CR2, degrés de liberté df)" if clusters else "erreurs du modèle"
+        law, _, offset = what.partition(" regression")
+        what = f"Régression {_LAWS.get(law, law)}" + (", offset : log des cas attendus" if offset else "")
+        rows = f"{few} ligne" + ("s" if few > 1 else "")
         return (
             f"{what}, {errors}. Ajustement : {adjusted}. Nombre de tests : {done} ; "
             f"q de Benjamini-Hochberg dans chaque modèle (q_by : Benjamini-Yekutieli).{random}"
-            + (f" {DAGGER} {FEW_CLUSTERS['fr']} ({few} lignes) : ne pas s'y fier." if few else "")
+            + (f" {DAGGER} {FEW_CLUSTERS['fr']} ({rows}) : ne pas s'y fier." if few else "")
         )
     random = (
         f" p_spatial: {spatial['draws']} random maps with the autocorrelation of the exposure (Moran spectral "
@@ -86,7 +93,7 @@ def describe_screen(screen: Screen, lang: Lang) -> str:
     return (
         f"{what}, {errors}. Adjusted for: {adjusted}. Number of tests: {done}; "
         f"Benjamini-Hochberg q within each model (q_by: Benjamini-Yekutieli).{random}"
-        + (f" {DAGGER} {FEW_CLUSTERS['en']} ({few} rows): not to be relied on." if few else "")
+        + (f" {DAGGER} {FEW_CLUSTERS['en']} ({few} row{'s' if few > 1 else ''}): not to be relied on." if few else "")
     )
 
 

@@ -29,14 +29,14 @@ STATUSES: dict[str, dict[str, str]] = {
 ORDER = list(STATUSES)
 _HEADINGS = {
     "variable": {"en": "Exposure", "fr": "Exposition"},
-    "source": {"en": "Source", "fr": "Source"},
+    "status": {"en": "Value", "fr": "Valeur"},
+    "persons": {"en": "Persons", "fr": "Personnes"},
+    "share": {"en": "Share", "fr": "Part"},
     "vintage": {"en": "Vintage", "fr": "Millésime"},
     "support": {"en": "Support", "fr": "Support"},
     "method": {"en": "Method", "fr": "Méthode"},
     "uncertainty": {"en": "Uncertainty", "fr": "Incertitude"},
-    "status": {"en": "Status", "fr": "Statut"},
-    "persons": {"en": "Persons", "fr": "Personnes"},
-    "share": {"en": "Share", "fr": "Part"},
+    "source": {"en": "Source", "fr": "Source"},
 }
 _KIND = pd.CategoricalDtype(ORDER, ordered=True)
 
@@ -277,7 +277,8 @@ class ExposureMethods:
             table["variable"] = label
         table["status"] = [STATUSES[word][lang] for word in table["status"]]
         # A column that has nothing to say of any variable is left out.
-        table = table.loc[:, [name for name in table if not (table[name] == "").all()]]
+        told = [name for name in _HEADINGS if not (table[name] == "").all()]
+        table = table[told]
         title = {"en": "How exposures were given", "fr": "Comment les expositions ont été attribuées"}[lang]
         window = self.settings.get("window_words_" + lang)
         asked = {"en": f"Window: {window}.", "fr": f"Fenêtre\u00a0: {window}."}
