@@ -174,6 +174,8 @@ def screen_variants(
             exposures=exposures,
             adjust=[*PERSONAL, *variant.adjustment],
             joint=False,
+            # As in notebook 5, so that both speak of the same clearest association.
+            spatial="distance" if name == "main" else None,
         )
         for name, variant in variants.items()
     }
