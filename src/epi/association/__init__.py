@@ -5,6 +5,7 @@ from __future__ import annotations
 from epi.association.autocorrelation import SpatialAutocorrelation, check_autocorrelation
 from epi.association.cluster_scan import ClusterScan, scan_clusters
 from epi.association.dag import AdjustmentCheck, Dag, read_dag
+from epi.association.dose_response import DoseResponse, estimate_dose_response
 from epi.association.local_clusters import LocalClusters, find_local_clusters
 from epi.association.overdispersion import Overdispersion, check_overdispersion
 from epi.association.power import DetectableRatios, minimum_detectable_ratio
@@ -23,6 +24,7 @@ __all__ = [
     "ClusterScan",
     "Dag",
     "DetectableRatios",
+    "DoseResponse",
     "EValue",
     "LocalClusters",
     "Overdispersion",
@@ -37,6 +39,7 @@ __all__ = [
     "check_autocorrelation",
     "check_overdispersion",
     "e_value",
+    "estimate_dose_response",
     "estimate_rates",
     "estimate_referral",
     "estimate_sir",

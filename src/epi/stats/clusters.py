@@ -40,6 +40,106 @@ class ClusterCovariance:
 
     matrix: Array
     degrees: Array
+    pieces: _Pieces | None = None
+
+    def degrees_of(self, contrast: Array) -> float:
+        """Give the degrees of freedom of a linear combination.
+
+        Parameters
+        ----------
+        contrast : numpy.ndarray
+            Weights of the coefficients, p.
+
+        Returns
+        -------
+        float
+            Satterthwaite's; infinite for CR1.
+        """
+        return np.inf if self.pieces is None else _satterthwaite(self.pieces, contrast)
+
+    def wald(self, coefficients: Array, contrasts: Array) -> WaldTest:
+        """Test that some linear combinations are all zero.
+
+        Parameters
+        ----------
+        coefficients : numpy.ndarray
+            The estimates, p.
+        contrasts : numpy.ndarray
+            One row for each combination, q x p, independent.
+
+        Returns
+        -------
+        WaldTest
+            With CR2 the approximate Hotelling test HTZ (Pustejovsky and Tipton 2018; one combination: Student's); with
+            CR1 a chi-square over its degrees of freedom.
+        """
+        found = contrasts @ coefficients
+        q = len(contrasts)
+        statistic = float(found @ np.linalg.solve(contrasts @ self.matrix @ contrasts.T, found))
+        if self.pieces is None:
+            return wald_test(statistic, q, np.inf)
+        eta = _wishart_degrees(self.pieces, contrasts)
+        if eta <= q - 1:
+            return WaldTest(np.nan, q, max(eta - q + 1, 0.0), np.nan)
+        return wald_test(statistic * (eta - q + 1) / eta, q, eta - q + 1)
+
+
+@dataclass(frozen=True)
+class WaldTest:
+    """A test of several coefficients together.
+
+    Parameters
+    ----------
+    f : float
+        The statistic.
+    numerator, denominator : float
+        Its degrees of freedom; the denominator is infinite for a chi-square.
+    p : float
+        p-value; missing when clusters leave no degree of freedom.
+    """
+
+    f: float
+    numerator: int
+    denominator: float
+    p: float
+
+
+def wald_test(statistic: float, q: int, denominator: float) -> WaldTest:
+    """Refer a quadratic form to its law.
+
+    Parameters
+    ----------
+    statistic : float
+        The quadratic form.
+    q : int
+        Number of coefficients.
+    denominator : float
+        Degrees of freedom of the variance.
+
+    Returns
+    -------
+    WaldTest
+        F over q, or chi-square when the denominator is infinite.
+
+    Examples
+    --------
+    >>> round(wald_test(3.841459, 1, np.inf).p, 4)
+    0.05
+    """
+    from scipy import stats
+
+    p = stats.chi2.sf(statistic, q) if np.isinf(denominator) else stats.f.sf(statistic / q, q, denominator)
+    return WaldTest(statistic / q, q, float(denominator), float(p))
+
+
+@dataclass(frozen=True)
+class _Pieces:
+    """What the moments of the variance estimate are made of: the root of the bread, and each cluster's leverage."""
+
+    root: Array
+    axes: Array
+    leverage: Array
+    inflation: Array
 
 
 def cluster_covariance(
@@ -86,16 +186,47 @@ def cluster_covariance(
     turned = np.einsum("gij,gi->gj", axes, scores @ root) * inflation
     adjusted = np.einsum("gij,gj->gi", axes, turned)
     matrix = root @ (adjusted.T @ adjusted) @ root.T
-    degrees = np.array([_satterthwaite(root.T @ contrast, axes, leverage, inflation) for contrast in contrasts])
-    return ClusterCovariance(matrix, degrees)
+    pieces = _Pieces(root, axes, np.clip(leverage, 0, None), inflation)
+    degrees = np.array([_satterthwaite(pieces, contrast) for contrast in contrasts])
+    return ClusterCovariance(matrix, degrees, pieces)
 
 
-def _satterthwaite(contrast: Array, axes: Array, leverage: Array, inflation: Array) -> float:
+def _satterthwaite(pieces: _Pieces, contrast: Array) -> float:
     """Match the first two moments of the variance estimate, were rows independent."""
-    seen = np.einsum("gij,i->gj", axes, contrast)
-    own = (seen**2 * np.clip(leverage, 0, None) * inflation**2).sum(axis=1)
-    shared = np.einsum("gij,gj->gi", axes, seen * np.clip(leverage, 0, None) * inflation)
-    products = -shared @ shared.T
-    products[np.diag_indices(len(own))] += own
-    total = (products**2).sum()
-    return float(np.trace(products) ** 2 / total) if total > 0 else 0.0
+    own, shared = _moments(pieces, [pieces.root.T @ contrast])
+    trace, total = own[0, 0].sum() - (shared[0] ** 2).sum(), _product(own, shared, 0, 0, 0, 0)
+    return float(trace**2 / total) if total > 0 else 0.0
+
+
+def _moments(pieces: _Pieces, turned: list[Array]) -> tuple[Array, list[Array]]:
+    """Give what each cluster adds to the variances and covariances of some combinations, and what clusters share."""
+    seen = [np.einsum("gij,i->gj", pieces.axes, one) for one in turned]
+    spread = pieces.leverage * pieces.inflation**2
+    own = np.array([[(one * other * spread).sum(axis=1) for other in seen] for one in seen])
+    shared = [np.einsum("gij,gj->gi", pieces.axes, one * pieces.leverage * pieces.inflation) for one in seen]
+    return own, shared
+
+
+def _wishart_degrees(pieces: _Pieces, contrasts: Array) -> float:
+    """Match the total variance of a standardised covariance to that of a Wishart law."""
+    turned = contrasts @ pieces.root
+    # Combinations that are independent and of variance 1 under the working model.
+    values, axes = np.linalg.eigh(turned @ turned.T)
+    standard = (axes / np.sqrt(values)) @ axes.T @ turned
+    own, shared = _moments(pieces, list(standard))
+    q = len(standard)
+    total = sum(
+        _product(own, shared, s, s, t, t) + _product(own, shared, s, t, t, s) for s in range(q) for t in range(q)
+    )
+    return q * (q + 1) / total if total > 0 else 0.0
+
+
+def _product(own: Array, shared: list[Array], a: int, b: int, c: int, d: int) -> float:
+    """Add up, over pairs of clusters, the products of two matrices of covariances of what clusters contribute.
+
+    Each is diag(own) - shared shared': nothing of the size of clusters squared is made.
+    """
+    one, other = own[a, b], own[c, d]
+    left, right = (shared[a] * shared[b]).sum(axis=1), (shared[c] * shared[d]).sum(axis=1)
+    together = float(np.sum((shared[a].T @ shared[c]) * (shared[b].T @ shared[d])))
+    return float((one * other - one * right - other * left).sum()) + together

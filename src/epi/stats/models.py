@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from epi.errors import EstimationError
-from epi.stats.clusters import Correction, cluster_covariance
+from epi.stats.clusters import ClusterCovariance, Correction, WaldTest, cluster_covariance, wald_test
 from epi.stats.design import check_design, find_separation
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
@@ -52,6 +54,10 @@ class GlmFit:
         clusters are corrected for their leverage.
     theta : float or None
         Size of a negative binomial: variance = mean + mean² / theta.
+    back : numpy.ndarray, optional
+        What brings coefficients of the centred and scaled terms back.
+    clusters : ClusterCovariance, optional
+        Covariance of those over clusters.
     """
 
     names: tuple[str, ...]
@@ -64,6 +70,49 @@ class GlmFit:
     dispersion: float
     degrees: NDArray[np.float64]
     theta: float | None = None
+    back: NDArray[np.float64] | None = None
+    clusters: ClusterCovariance | None = None
+
+    def contrast(self, weights: ArrayLike) -> tuple[float, float, float]:
+        """Estimate a linear combination of the coefficients.
+
+        Parameters
+        ----------
+        weights : array-like of float
+            One for each term, the intercept first.
+
+        Returns
+        -------
+        tuple of float
+            Estimate, standard error, and degrees of freedom of Student's law (infinite: the normal one).
+        """
+        row = np.asarray(weights, dtype=float)
+        error = float(np.sqrt(max(row @ self.covariance @ row, 0.0)))
+        degrees = np.inf
+        if self.clusters is not None and self.back is not None and row.any():
+            degrees = self.clusters.degrees_of(row @ self.back)
+        return float(row @ self.coefficients), error, degrees
+
+    def wald(self, names: Sequence[str]) -> WaldTest:
+        """Test that the coefficients of some terms are all zero.
+
+        Parameters
+        ----------
+        names : sequence of str
+            The terms.
+
+        Returns
+        -------
+        WaldTest
+            Robust to clusters where the fit is (HTZ), else a chi-square.
+        """
+        places = [self.names.index(name) for name in names]
+        if self.clusters is not None and self.back is not None:
+            scaled = np.asarray(np.linalg.solve(self.back, self.coefficients), dtype=float)
+            return self.clusters.wald(scaled, self.back[places])
+        beta = self.coefficients[places]
+        statistic = float(beta @ np.linalg.solve(self.covariance[np.ix_(places, places)], beta))
+        return wald_test(statistic, len(places), np.inf)
 
     def degrees_of(self, name: str) -> float:
         """Give the degrees of freedom of a coefficient's standard error.
@@ -180,7 +229,7 @@ def fit_glm(
         robust = cluster_covariance(x, weight, residual, group, back, correction)
         covariance, degrees, kind = robust.matrix, robust.degrees, "cluster"
     else:
-        count = None
+        count, robust = None, None
         kind = "quasi" if family == "quasi-poisson" else "model"
         covariance = bread * (dispersion if kind == "quasi" else 1.0)
     covariance = back @ covariance @ back.T
@@ -195,6 +244,8 @@ def fit_glm(
         dispersion=dispersion,
         degrees=degrees,
         theta=theta,
+        back=back,
+        clusters=robust,
     )
 
 
