@@ -9,6 +9,7 @@ from epi.association.dose_response import DoseResponse, estimate_dose_response
 from epi.association.local_clusters import LocalClusters, find_local_clusters
 from epi.association.overdispersion import Overdispersion, check_overdispersion
 from epi.association.power import DetectableRatios, minimum_detectable_ratio
+from epi.association.raised_risk import RaisedRisk, check_raised_risk
 from epi.association.rates import Rates, estimate_rates
 from epi.association.referral import Referral, estimate_referral
 from epi.association.screen import Screen
@@ -28,6 +29,7 @@ __all__ = [
     "EValue",
     "LocalClusters",
     "Overdispersion",
+    "RaisedRisk",
     "Rates",
     "Referral",
     "Screen",
@@ -38,6 +40,7 @@ __all__ = [
     "SpecificationCurve",
     "check_autocorrelation",
     "check_overdispersion",
+    "check_raised_risk",
     "e_value",
     "estimate_dose_response",
     "estimate_rates",
