@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 Lang = Literal["fr", "en"]
 
 
+_LINKAGES_FR = {"average": "lien moyen", "complete": "lien maximum", "single": "lien minimum"}
+
+
 @dataclass(frozen=True)
 class ExposureClusters:
     """Exposures put together by how closely they vary together.
@@ -66,8 +69,8 @@ class ExposureClusters:
         note = {
             "en": f"1 - |Spearman's rho|, {self.settings['linkage']} linkage, cut where |rho| = "
             f"{self.settings['minimum_rho']:g}.",
-            "fr": f"1 - |rho de Spearman|, liens « {self.settings['linkage']} », coupe à |rho| = "
-            f"{self.settings['minimum_rho']:g}.",
+            "fr": f"1 - |rho de Spearman|, {_LINKAGES_FR[self.settings['linkage']]}, coupe à |rho| = "
+            f"{self.settings['minimum_rho']:g}.".replace("0.", "0,"),
         }
         shown = self.table.drop(columns="label_en" if lang == "fr" else "label_fr")
         return Release(shown, title=words[lang], note=note[lang], not_counts=("cluster",))
