@@ -334,6 +334,41 @@ def test_direct_rates_as_by_hand_in_r():
     )
 
 
+def test_areas_are_compared_with_one_of_them():
+    rates = estimate_rates(COUNTS, PEOPLE, "area", years=R["years"], limits="tiwari", standard="france_2019")
+    first, second = rates.table["area"][:2]
+    compared = estimate_rates(
+        COUNTS, PEOPLE, "area", years=R["years"], limits="tiwari", standard="france_2019", reference=first
+    )
+    shared = list(rates.table.columns)
+    pd.testing.assert_frame_equal(compared.table[shared], rates.table)
+    table = compared.table.set_index("area")
+    assert table.loc[first, "ratio"] == 1
+    assert np.isnan(table.loc[first, "ratio_low"])
+    expected = table.loc[second, "standardised"] / table.loc[first, "standardised"]
+    assert table.loc[second, "ratio"] == pytest.approx(expected, rel=1e-12)
+    assert table.loc[second, "ratio_low"] < expected < table.loc[second, "ratio_high"]
+    assert "Tiwari" in compared.release().note
+    mixed = estimate_rates(
+        COUNTS.sample(frac=1, random_state=1), PEOPLE.sample(frac=1, random_state=2), "area", years=R["years"],
+        limits="tiwari", standard="france_2019", reference=first,
+    )  # fmt: skip
+    pd.testing.assert_frame_equal(mixed.table, compared.table)
+    with pytest.raises(ParameterError, match="none of the areas"):
+        estimate_rates(COUNTS, PEOPLE, "area", years=R["years"], reference="999")
+
+
+def test_a_small_reference_is_not_found_through_the_ratios():
+    first = min(COUNTS["area"])
+    counts = COUNTS.assign(observed=COUNTS["observed"].where(COUNTS["area"] != first, 0))
+    counts.loc[counts.index[counts["area"] == first][0], "observed"] = 4
+    rates = estimate_rates(counts, PEOPLE, "area", years=10, reference=first)
+    assert rates.table["ratio"].notna().all()
+    shown = epi.output(rates, "compared").decision.table
+    assert shown["ratio"].isna().all()
+    assert shown["reference_observed"].isna().all()
+
+
 def test_rates_in_all_and_by_sex_agree():
     people = PEOPLE.groupby(["sex", "age_low"], as_index=False)["persons"].sum()
     counts = COUNTS.groupby(["sex", "age_low"], as_index=False)["observed"].sum()

@@ -15,7 +15,7 @@ from epi.errors import EstimationError, ParameterError
 from epi.geography import communes as places
 from epi.results import Counted, Release
 from epi.stats.intervals import check_level, rate_interval
-from epi.stats.standardisation import direct_rate, standard_population
+from epi.stats.standardisation import GammaLimits, direct_rate, direct_ratio, standard_population
 
 if TYPE_CHECKING:
     from epi.cohort import Cohort
@@ -30,7 +30,8 @@ class Rates:
     table : pandas.DataFrame
         One row for each area (one in all when there is none): `area`, `name`, `observed`,
         `person_years`, `crude`, `crude_low`, `crude_high`, `standardised`, `standardised_low`,
-        `standardised_high`, rates per `settings["per"]` person-years, and `status`.
+        `standardised_high`, rates per `settings["per"]` person-years, and `status`. With a reference,
+        `reference_observed`, `ratio` (comparative incidence figure), `ratio_low` and `ratio_high` too.
     losses : pandas.DataFrame
         `reason` and `persons`: cases that have no cell.
     settings : mapping
@@ -51,13 +52,21 @@ class Rates:
         """
         per = f"{self.settings['per']:,.0f}"
         ages = self.settings["ages"]
-        derived = tuple(f"{kind}{end}" for kind in ("crude", "standardised") for end in ("", "_low", "_high"))
+        kinds = ("crude", "standardised", *(("ratio",) if "ratio" in self.table else ()))
+        derived = tuple(f"{kind}{end}" for kind in kinds for end in ("", "_low", "_high"))
+        counts = [Counted("observed", adds_up_within=(), derived=derived)]
+        told = ""
+        if "ratio" in self.table:
+            # A ratio and a rate give back the rate of a small reference: its count hides the ratios too.
+            counts.append(Counted("reference_observed", adds_up_within=(), derived=derived[6:]))
+            told = f" Ratios of standardised rates to that of {self.settings['reference_name']}, log-normal limits."
+        words = {"fay-feuer": "Fay and Feuer", "tiwari": "Tiwari and others"}[self.settings["limits"]]
         return Release(
             table=self.table.copy(),
-            counts=(Counted("observed", adds_up_within=(), derived=derived),),
+            counts=tuple(counts),
             title=f"Incidence per {per} person-years" + (f", aged {ages}" if ages else ""),
-            note=f"Standardised on {self.settings['standard']}; exact and gamma limits at "
-            f"{self.settings['level']:.0%}.{self.settings['note']}",
+            note=f"Standardised on {self.settings['standard']}; exact and gamma ({words}) limits at "
+            f"{self.settings['level']:.0%}.{told}{self.settings['note']}",
             not_counts=("person_years",),
         )
 
@@ -77,6 +86,8 @@ def estimate_rates(
     level: float = 0.95,
     absent: Absent = "refuse",
     within: str | Iterable[str] | None = None,
+    limits: GammaLimits = "fay-feuer",
+    reference: str | None = None,
 ) -> Rates:
     """Estimate crude and directly standardised rates, in all or by area.
 
@@ -91,8 +102,8 @@ def estimate_rates(
     strata : sequence of str, optional
         Strata of the standardisation, ``age_low`` among them for a named standard.
     standard : str or pandas.DataFrame, optional
-        ``european_2013``, ``who_world``, ``us_2010`` (both sexes alike, truncated at the ages that a cohort's
-        definition takes in), or a frame of the strata and ``weight``, used as it is.
+        ``european_2013``, ``france_2019``, ``who_world``, ``us_2010`` (both sexes alike, truncated at the ages
+        that a cohort's definition takes in), or a frame of the strata and ``weight``, used as it is.
     years : float, optional
         Years of observation; a cohort's own period by default.
     per : float, optional
@@ -103,6 +114,11 @@ def estimate_rates(
         What a cell without a row of counts means.
     within : str or iterable of str, optional
         Communes at stake, for cases and population both.
+    limits : {"fay-feuer", "tiwari"}, optional
+        Gamma limits of standardised rates: never too short, or shorter and right on average; see
+        :func:`epi.stats.standardisation.direct_rate`.
+    reference : str, optional
+        An area that the others are compared with: the ratio of standardised rates, or comparative incidence figure.
 
     Returns
     -------
@@ -135,10 +151,15 @@ def estimate_rates(
             f"the standard has no weight for {int(cells['weight'].isna().sum())} cell(s)",
             "the same strata in the standard and in the population",
         )
-    rows = []
-    for area, part in cells.groupby("area", sort=True):
-        rows.append({"area": area, **_rates_of(part.sort_values(list(strata) or ["area"]), len(weights), per, level)})
+    parts = {area: part.sort_values(list(strata) or ["area"]) for area, part in cells.groupby("area", sort=True)}
+    rows = [{"area": area, **_rates_of(part, len(weights), per, level, limits)} for area, part in parts.items()]
     table = pd.DataFrame(rows)
+    if reference is not None:
+        if reference not in parts:
+            raise ParameterError(
+                "the reference is none of the areas", "one of them", f"reference={next(iter(parts))!r}"
+            )
+        table = _compared(table, parts, reference, level)
     names = places.names_of(by) if by in places.LEVELS else {}
     table.insert(1, "name", table["area"].map(names).fillna(table["area"]))
     settings = {
@@ -148,6 +169,9 @@ def estimate_rates(
         "years": tab.years,
         "per": per,
         "level": level,
+        "limits": limits,
+        "reference": reference,
+        "reference_name": None if reference is None else str(names.get(reference, reference)),
         **tab.settings(),
     }
     return Rates(table, tab.losses, settings)
@@ -183,7 +207,31 @@ def _weights(
     return (frame.merge(others, how="cross") if others.shape[1] else frame), words
 
 
-def _rates_of(part: pd.DataFrame, strata: int, per: float, level: float) -> dict[str, Any]:
+def _compared(table: pd.DataFrame, parts: dict[Any, pd.DataFrame], reference: str, level: float) -> pd.DataFrame:
+    """Add the ratio of each standardised rate to that of the reference; missing where either is."""
+    known = set(table.loc[table["standardised"].notna(), "area"])
+    base = parts[reference]
+    found: list[tuple[Any, Any, Any]] = []
+    for area in table["area"]:
+        row: tuple[Any, Any, Any] = (np.nan, np.nan, np.nan)
+        if area == reference and area in known:
+            row = (1.0, np.nan, np.nan)
+        elif {area, reference} <= known:
+            part = parts[area]
+            both = direct_ratio(
+                part["observed"], part["person_years"], base["observed"], base["person_years"], part["weight"],
+                level=level,
+            )  # fmt: skip
+            row = (both.estimate, both.low, both.high)
+        found.append(row)
+    observed = table.loc[table["area"] == reference, "observed"].iloc[0]
+    place = table.columns.get_loc("status")
+    added = pd.DataFrame(found, columns=["ratio", "ratio_low", "ratio_high"], index=table.index)
+    added.insert(0, "reference_observed", observed)
+    return pd.concat([table.iloc[:, :place], added, table.iloc[:, place:]], axis=1)
+
+
+def _rates_of(part: pd.DataFrame, strata: int, per: float, level: float, limits: GammaLimits) -> dict[str, Any]:
     observed, time = part["observed"].sum(skipna=False), float(part["person_years"].sum())
     row: dict[str, Any] = {"observed": observed, "person_years": time}
     hollow = dict.fromkeys(
@@ -196,7 +244,7 @@ def _rates_of(part: pd.DataFrame, strata: int, per: float, level: float) -> dict
     if len(part) < strata or (part["person_years"] <= 0).any():
         empty = dict.fromkeys(("standardised", "standardised_low", "standardised_high"), np.nan)
         return {**row, **empty, "status": "nobody at risk in some strata of the standard"}
-    direct = direct_rate(part["observed"], part["person_years"], part["weight"], per=per, level=level)
+    direct = direct_rate(part["observed"], part["person_years"], part["weight"], per=per, level=level, limits=limits)
     return row | {
         "standardised": direct.estimate,
         "standardised_low": direct.low,

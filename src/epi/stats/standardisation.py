@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
@@ -33,8 +33,17 @@ STANDARDS: dict[str, dict[int, int]] = {
         60: 16_817_924, 65: 12_435_263, 70: 9_278_166, 75: 7_317_795, 80: 5_743_327, 85: 3_620_459,
         90: 1_448_366, 95: 424_608,
     },
+    # INSEE, estimates of population, France with Mayotte, 1 January 2019: 66,977,703 persons, 95 is 95 and over
+    # (Licence Ouverte 2.0). Made by scripts/derive_standard_population.py from population_france_age_sex_1991_2022.
+    "france_2019": {
+        0: 3_739_757, 5: 4_120_399, 10: 4_181_427, 15: 4_134_088, 20: 3_734_173, 25: 3_788_328, 30: 4_060_353,
+        35: 4_233_936, 40: 4_105_622, 45: 4_553_362, 50: 4_458_118, 55: 4_325_528, 60: 4_079_638, 65: 3_915_381,
+        70: 3_264_972, 75: 2_178_120, 80: 1_873_163, 85: 1_351_914, 90: 663_089, 95: 216_335,
+    },
 }  # fmt: skip
 """Standard populations by lower bound of five-year age group; the last group is open."""
+
+GammaLimits = Literal["fay-feuer", "tiwari"]
 
 
 def standard_population(name: str) -> pd.DataFrame:
@@ -42,7 +51,7 @@ def standard_population(name: str) -> pd.DataFrame:
 
     Parameters
     ----------
-    name : {"european_2013", "who_world", "us_2010"}
+    name : {"european_2013", "who_world", "us_2010", "france_2019"}
         Which one.
 
     Returns
@@ -76,8 +85,14 @@ def direct_rate(
     *,
     per: float = 100_000,
     level: float = 0.95,
+    limits: GammaLimits = "fay-feuer",
 ) -> Interval:
-    """Directly standardised rate with the gamma interval of Fay and Feuer (1997).
+    """Directly standardised rate with gamma limits: Fay and Feuer (1997), or as modified by Tiwari and others (2006).
+
+    Both share the lower limit. The upper limit of Fay and Feuer takes in one more event in the stratum in which an
+    event weighs most: it never covers too little, and is wide where that stratum is small. That of Tiwari, Clegg and
+    Zou (Stat Methods Med Res 2006;15:547-569) takes in one more event of average weight: shorter, and close to the
+    level on average, but sometimes below it.
 
     Parameters
     ----------
@@ -91,23 +106,46 @@ def direct_rate(
         Number of person-years the rate is given for.
     level : float, optional
         Confidence level.
+    limits : {"fay-feuer", "tiwari"}, optional
+        The upper limit.
 
     Returns
     -------
     Interval
-        The rate and its limits; they include the exact Poisson interval when there is one stratum.
+        The rate and its limits; those of one stratum are the exact Poisson ones.
 
     Raises
     ------
     EstimationError
         If lengths differ, or a stratum with weight has nobody at risk.
+    ParameterError
+        If there are no such limits.
 
     Examples
     --------
     >>> print(direct_rate([5, 20], [100_000, 50_000], [0.7, 0.3]))
     15.50 (10.02-23.01)
+    >>> print(direct_rate([5, 20], [100_000, 50_000], [0.7, 0.3], limits="tiwari"))
+    15.50 (10.02-22.94)
     """
     check_level(level)
+    if limits not in ("fay-feuer", "tiwari"):
+        raise ParameterError(f"limits={limits!r}", "'fay-feuer' or 'tiwari'")
+    x, factor = _weighted_counts(count, person_years, weights)
+    rate, variance = float((factor * x).sum()), float((factor**2 * x).sum())
+    tail = (1 - level) / 2
+    low = 0.0
+    if variance > 0:
+        low = float(stats.gamma.ppf(tail, rate**2 / variance, scale=variance / rate))
+    more = (factor.max(), factor.max() ** 2) if limits == "fay-feuer" else (factor.mean(), (factor**2).mean())
+    top_rate, top_variance = rate + float(more[0]), variance + float(more[1])
+    high = float(stats.gamma.isf(tail, top_rate**2 / top_variance, scale=top_variance / top_rate))
+    names = {"fay-feuer": "gamma (Fay and Feuer)", "tiwari": "gamma (Tiwari and others)"}
+    return Interval(rate * per, low * per, high * per, level, names[limits])
+
+
+def _weighted_counts(count: ArrayLike, person_years: ArrayLike, weights: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Give the events of the strata that have weight, and what one of them adds to the standardised rate."""
     x, n, w = (np.asarray(values, dtype=float) for values in (count, person_years, weights))
     if not x.shape == n.shape == w.shape or x.ndim != 1 or not x.size:
         raise EstimationError(
@@ -125,18 +163,63 @@ def direct_rate(
             "wider age groups, or an indirect standardisation",
         )
     keep = w > 0
-    x, n, share = x[keep], n[keep], w[keep] / w[keep].sum()
-    factor = share / n
-    rate = float((factor * x).sum())
-    variance = float((factor**2 * x).sum())
-    heaviest = float(factor.max())
-    tail = (1 - level) / 2
-    low = 0.0
-    if variance > 0:
-        low = float(stats.gamma.ppf(tail, rate**2 / variance, scale=variance / rate))
-    top_rate, top_variance = rate + heaviest, variance + heaviest**2
-    high = float(stats.gamma.isf(tail, top_rate**2 / top_variance, scale=top_variance / top_rate))
-    return Interval(rate * per, low * per, high * per, level, "gamma (Fay and Feuer)")
+    return x[keep], w[keep] / w[keep].sum() / n[keep]
+
+
+def direct_ratio(
+    count: ArrayLike,
+    person_years: ArrayLike,
+    reference_count: ArrayLike,
+    reference_person_years: ArrayLike,
+    weights: ArrayLike,
+    *,
+    level: float = 0.95,
+) -> Interval:
+    """Ratio of two directly standardised rates, or comparative figure (CIF, CMF), with log-normal limits.
+
+    The variance of the logarithm is the sum, over both populations, of that of the standardised rate over its square
+    (Breslow and Day, IARC 1987, volume II, chapter 2.3; Boyle and Parkin, IARC 1991, chapter 11). Both must be
+    distinct populations: a part compared with a whole that holds it has limits too wide.
+
+    Parameters
+    ----------
+    count, person_years : array-like
+        Events and time at risk in each stratum, in years.
+    reference_count, reference_person_years : array-like
+        The same in the population that it is compared with.
+    weights : array-like of float
+        Weight of each stratum in the standard population.
+    level : float, optional
+        Confidence level.
+
+    Returns
+    -------
+    Interval
+        The ratio, for 1; its limits are missing where either population has no event, and so is the ratio where the
+        reference has none.
+
+    Raises
+    ------
+    EstimationError
+        If lengths differ, or a stratum with weight has nobody at risk.
+
+    Examples
+    --------
+    >>> print(direct_ratio([5, 20], [100_000, 50_000], [10, 60], [400_000, 300_000], [0.7, 0.3]))
+    2.00 (1.26-3.17)
+    """
+    check_level(level)
+    mine, factor = _weighted_counts(count, person_years, weights)
+    theirs, other = _weighted_counts(reference_count, reference_person_years, weights)
+    if len(mine) != len(theirs):
+        raise EstimationError(f"{len(mine)} and {len(theirs)} strata", "the same strata in both populations")
+    rate, reference = float((factor * mine).sum()), float((other * theirs).sum())
+    how = "log-normal, comparative figure"
+    if rate <= 0 or reference <= 0:
+        return Interval(0.0 if reference > 0 else np.nan, np.nan, np.nan, level, how)
+    variance = (factor**2 * mine).sum() / rate**2 + (other**2 * theirs).sum() / reference**2
+    ratio, spread = rate / reference, float(np.exp(stats.norm.isf((1 - level) / 2) * np.sqrt(variance)))
+    return Interval(ratio, ratio / spread, ratio * spread, level, how)
 
 
 def indirect_ratio(
