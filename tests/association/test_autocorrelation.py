@@ -101,3 +101,14 @@ def test_bad_questions_are_told(clustered):
         check_autocorrelation(clustered, DEPARTEMENTS, values=holes, adjust=["east"])
     with pytest.raises(ParameterError, match="have no spatial weights"):
         check_autocorrelation(clustered, DEPARTEMENTS.select(METROPOLITAN[:50]))
+
+
+def test_covariates_of_an_area_given_twice_are_refused():
+    areas = list("abcdefgh")
+    cases = pd.DataFrame({"area": areas, "observed": [19, 18, 15, 12, 9, 6, 5, 4]})
+    people = pd.DataFrame({"area": areas, "person_years": 10.0})
+    sir = estimate_sir(cases, people, "area", strata=(), reference=pd.DataFrame({"rate": [1.0]}))
+    values = pd.DataFrame({"area": [*areas, "a"], "dust": [1.0, 2, 1, 3, 2, 4, 1, 2, 9]})
+    line = weights_from_pairs(areas, areas[:-1], areas[1:])
+    with pytest.raises(ParameterError, match="1 areas are given twice"):
+        check_autocorrelation(sir, line, values=values, adjust=["dust"])

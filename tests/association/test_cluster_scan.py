@@ -60,3 +60,20 @@ def test_bad_input_is_told(scanned):
         scan_clusters(sir, POINTS.iloc[2:])
     with pytest.raises(EstimationError, match="1 areas have two points"):
         scan_clusters(sir, pd.concat([POINTS, POINTS.iloc[[0]]]))
+
+
+def test_a_circle_ends_with_the_territory_it_starts_in():
+    # Two high areas overseas and six at one end of the mainland: one circle would take them all from 99,000 km away.
+    areas = [f"m{place:02}" for place in range(40)] + ["r1", "r2"]
+    cases = pd.DataFrame({"area": areas, "observed": [10] * 34 + [20] * 6 + [22, 25]})
+    people = pd.DataFrame({"area": areas, "person_years": 1e4})
+    points = pd.DataFrame(
+        {"area": areas, "x_m": [*np.arange(40) * 2e4, 3e5, 3.2e5], "y_m": [6e6] * 40 + [7.6e6] * 2,
+         "epsg": [2154] * 40 + [2975] * 2}
+    )  # fmt: skip
+    sir = estimate_sir(cases, people, "area", strata=())
+    found = scan_clusters(sir, points).table
+    assert (found["radius_km"] < 1000).all()
+    assert found["areas"].head(2).tolist() == [6, 2]
+    # A radius that was asked for is kept.
+    assert (scan_clusters(sir, points, max_radius_km=30).table["radius_km"] <= 30).all()

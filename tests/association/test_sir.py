@@ -481,3 +481,22 @@ def test_the_note_says_which_population_and_which_ages(tmp_path):
         epi.output(sir, "sir")
     other = ws.reference("population").assign(persons=lambda t: t["persons"] * 2)
     assert "Census 2023" not in estimate_sir(adults, other, "departement").release().note
+
+
+def test_persons_of_several_years_are_not_multiplied_by_the_years_again():
+    cases = pd.DataFrame({"area": ["a", "b"], "observed": [30, 60]})
+    people = pd.DataFrame({"area": ["a", "b"] * 3, "year": np.repeat([2018, 2019, 2020], 2), "persons": [1e5, 2e5] * 3})
+    with pytest.raises(ParameterError, match="3 years, each of which would be multiplied by 3"):
+        estimate_sir(cases, people, "area", strata=(), years=3)
+    # One year of person-years for each year of persons.
+    assert estimate_sir(cases, people, "area", strata=()).overall["person_years"] == 900_000
+    one = people[people["year"] == 2019]
+    assert estimate_sir(cases, one, "area", strata=(), years=3).overall["person_years"] == 900_000
+
+
+def test_a_standard_with_a_stratum_twice_does_not_count_cases_twice():
+    cases = pd.DataFrame({"age_low": [0, 50], "observed": [2, 3]})
+    people = pd.DataFrame({"age_low": [0, 50], "persons": [5e4, 5e4]})
+    twice = pd.DataFrame({"age_low": [0, 50, 0, 50], "weight": [1.0] * 4})
+    with pytest.raises(EstimationError, match="gives 2 cell"):
+        estimate_rates(cases, people, strata=("age_low",), standard=twice)

@@ -20,7 +20,9 @@ CONTROLS = PERSONS[PERSONS["case"] == 0].drop(columns="case")
 
 
 def screen(cases=CASES, controls=CONTROLS, **options):
-    return screen_exposures(cases, controls, **{"exposures": ["pm25", "no2"], "cluster": "area", **options})
+    return screen_exposures(
+        cases, controls, **{"exposures": ["pm25", "no2"], "cluster": "area", "scale": "unit", **options}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +64,7 @@ def test_choices_may_be_named(screens):
 
 def test_a_refused_specification_is_shown_as_such(screens):
     flat = [frame.assign(pm25=3.0) for frame in (CASES, CONTROLS)]
-    curve = specification_curve({**screens, "flat": screen(*flat)}, "pm25")
+    curve = specification_curve({**screens, "flat": screen(*flat, scale="iqr")}, "pm25")
     assert curve.summary()["refused"] == 1
     assert "interquartile range is zero" in curve.table["reason"].iloc[-1]
     for lang in ("en", "fr"):
@@ -147,3 +149,14 @@ def test_e_values_of_a_screen(screens):
     expected = e_value(row["estimate"], row["ci_low"], row["ci_high"], measure="OR")
     assert table.loc[("pm25", "single"), "e_value"] == expected.estimate
     assert table.loc[("pm25", "single"), "e_value_limit"] == expected.limit
+
+
+def test_ratios_are_for_one_step_though_quartiles_differ_between_presets():
+    fewer = CONTROLS[CONTROLS["pm25"] < CONTROLS["pm25"].quantile(0.8)]
+    iqr = {"main": screen(scale="iqr"), "fewer controls": screen(controls=fewer, scale="iqr")}
+    assert iqr["main"].of("pm25")["unit_size"] != iqr["fewer controls"].of("pm25")["unit_size"]
+    one = {"main": screen(), "fewer controls": screen(controls=fewer)}
+    step = iqr["main"].of("pm25")["unit_size"]
+    found = specification_curve(iqr, "pm25").table[["estimate", "ci_low", "ci_high"]].to_numpy(float)
+    wanted = specification_curve(one, "pm25").table[["estimate", "ci_low", "ci_high"]].to_numpy(float) ** step
+    assert np.allclose(found, wanted, rtol=1e-9)

@@ -223,3 +223,18 @@ def test_splines_refuse_what_has_no_quantiles():
         with pytest.raises(EstimationError):
             natural_spline(values, df=df)
     assert natural_spline([2.0, 4, 6], df=1)[:, 0] == pytest.approx([-np.sqrt(1.5), 0, np.sqrt(1.5)])
+
+
+@pytest.mark.parametrize("family", ["poisson", "quasi-poisson", "negative-binomial"])
+@pytest.mark.parametrize("clusters", [None, list("aabbccdd")])
+def test_an_exposure_without_a_single_case_is_told_and_no_crash(family, clusters):
+    exposed = pd.DataFrame({"plant": [0.0, 0, 0, 0, 0, 1, 1, 1], "age": [1.0, 2, 3, 4, 5, 2, 3, 4]})
+    with pytest.raises(EstimationError, match="counts are zero wherever 'plant'"):
+        fit_glm(exposed, [3, 19, 2, 1, 7, 0, 0, 0], family=family, clusters=clusters)
+
+
+def test_zeros_on_both_sides_are_no_separation_of_counts():
+    x = pd.DataFrame({"plant": [0.0, 0, 0, 1, 1, 1]})
+    assert fit_glm(x, [0, 3, 1, 0, 0, 2], family="poisson").term("plant")[0] < 0
+    assert find_separation(x, [0, 3, 1, 0, 0, 2], counts=True) == ()
+    assert find_separation(x, [0, 3, 1, 0, 0, 0], counts=True) == ("plant",)

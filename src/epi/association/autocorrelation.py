@@ -211,7 +211,9 @@ def _covariates(areas: pd.Series, values: pd.DataFrame | None, adjust: list[str]
     lacking = [name for name in (key, *adjust) if name not in values.columns]
     if lacking:
         raise ParameterError(f"values have no column {', '.join(lacking)}", f"{key} and the columns of adjust")
-    table = values.drop_duplicates(key).set_index(key)[adjust].reindex(areas).astype(float)
+    if values[key].duplicated().any():
+        raise ParameterError(f"{int(values[key].duplicated().sum())} areas are given twice", "one row an area")
+    table = values.set_index(key)[adjust].reindex(areas).astype(float)
     without = int(table.isna().any(axis=1).sum())
     if without:
         raise ParameterError(

@@ -24,7 +24,7 @@ NONE = "none"
 COLOURS = ("#b2182b", "#e08214", "#8b5fbf", "#5b8c3a", "#b8860b", "#0b6e99")
 """Of the clusters on the map, the most likely first; blue comes last, which on maps of ratios is low."""
 APART_M = 1e8
-"""Territories in different projections are laid so far apart that no circle reaches from one into another first."""
+"""Territories in different projections are laid this far apart, and no circle reaches from one into another."""
 NAMED = 6
 _SYNTHETIC = {"en": " (SYNTHETIC DATA)", "fr": " (DONNÉES SYNTHÉTIQUES)"}
 
@@ -293,12 +293,16 @@ def scan_clusters(
             f"{without} of {len(known)} areas have no point", "a point for every area that has a ratio"
         )
     x, y = where["x_m"].to_numpy(float), where["y_m"].to_numpy(float)
+    reach_m = np.inf if max_radius_km is None else 1000 * max_radius_km
     if "epsg" in where.columns:
         _, territory = np.unique(where["epsg"].to_numpy(), return_inverse=True)
         x = x + APART_M * territory
+        if territory.any():
+            # A small territory is used up long before half of the population is: its circles end at its shores.
+            reach_m = min(reach_m, APART_M / 2)
     found = scan_poisson(
         known["area"], known["observed"], known["expected"], x, y, population=known["person_years"],
-        max_share=max_share, max_radius_m=None if max_radius_km is None else 1000 * max_radius_km, risk=risk,
+        max_share=max_share, max_radius_m=None if np.isinf(reach_m) else reach_m, risk=risk,
         clusters=clusters, replicates=replicates, seed=seed,
     )  # fmt: skip
     names = dict(zip(known["area"], known["name"], strict=True))

@@ -184,6 +184,9 @@ def _weights(
         lacking = [name for name in (*strata, "weight") if name not in standard.columns]
         if lacking:
             raise ParameterError(f"the standard has no column {', '.join(lacking)}", "the strata and 'weight'")
+        twice = int(standard.duplicated(list(strata)).sum()) if strata else max(len(standard) - 1, 0)
+        if twice:
+            raise EstimationError(f"the standard gives {twice} cell(s) twice", "one weight for each stratum")
         return standard[[*strata, "weight"]], "a given population"
     frame = standard_population(standard)
     if "age_low" not in strata:

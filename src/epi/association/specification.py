@@ -210,7 +210,7 @@ def specification_curve(
     Returns
     -------
     SpecificationCurve
-        Every specification, refused ones with their reason.
+        Every specification, refused ones with their reason; ratios of screens are for the step of the first.
 
     Raises
     ------
@@ -289,13 +289,26 @@ def _from_screens(
         made = {name: {str(key): str(value) for key, value in choices[name].items()} for name in results}
         names = tuple(dict.fromkeys(key for one in made.values() for key in one))
     rows = []
+    step = float(next(iter(results.values())).of(exposure, model)["unit_size"])
     for name, one in results.items():
-        row = one.of(exposure, model)
+        row = _at_step(one.of(exposure, model), step)
         rows.append(
             {"specification": name, **{key: made[name].get(key, "") for key in names}}
             | {key: row[key] for key in (*_ESTIMATES, "n_cases", "n_controls", "reason", "warning")}
         )
     return pd.DataFrame(rows).astype({"n_cases": "Int64", "n_controls": "Int64"}), names
+
+
+def _at_step(row: Any, step: float) -> Any:
+    """Bring a ratio to the step of the first specification: quartiles of one preset are not those of another."""
+    own = float(row["unit_size"])
+    if row["reason"] or own == step:
+        return row
+    if not step > 0:
+        raise ParameterError(
+            "the first specification has no step, those after it have", "an exposure that varies in the first one"
+        )
+    return {**row, **{name: float(row[name]) ** (step / own) for name in ("estimate", "ci_low", "ci_high")}}
 
 
 def _described(screen: Screen) -> dict[str, str]:

@@ -272,6 +272,14 @@ def _at_risk(
     length = 1.0 if years is None else float(years)
     if not length > 0:
         raise ParameterError(f"years is {years}", "a length of time above zero")
+    dated = [name for name in ("year", "annee") if name in population.columns and name not in (by, *strata)]
+    several = max((population[name].nunique() for name in dated), default=1)
+    if column == "persons" and several > 1 and length != 1:
+        raise ParameterError(
+            f"the population has {several} years, each of which would be multiplied by {length:g}",
+            "persons of one year, or their sum over the years as person_years",
+            'population.groupby([…])["persons"].sum().rename("person_years"), and leave years out',
+        )
     frame = population[_inside(population, within, "the population")]
     values = frame[column].astype(float)
     if values.isna().any() or (values < 0).any():

@@ -182,8 +182,8 @@ def _separating(design: pd.DataFrame, y: NDArray[np.float64]) -> list[str]:
     return faults
 
 
-def find_separation(design: pd.DataFrame, outcome: ArrayLike) -> tuple[str, ...]:
-    """Find columns that together separate a 0/1 outcome, so that no finite estimate exists.
+def find_separation(design: pd.DataFrame, outcome: ArrayLike, *, counts: bool = False) -> tuple[str, ...]:
+    """Find columns that together separate an outcome, so that no finite estimate exists.
 
     A linear programme looks for a direction b with x'b >= 0 for every case and <= 0 for every
     control, not zero everywhere (Konis, *Linear programming algorithms for detecting separated
@@ -193,8 +193,11 @@ def find_separation(design: pd.DataFrame, outcome: ArrayLike) -> tuple[str, ...]
     ----------
     design : pandas.DataFrame
         One column for each term, without the intercept, complete.
-    outcome : array-like of 0 and 1
+    outcome : array-like of 0 and 1, or of counts
         One for each row.
+    counts : bool, optional
+        Take counts with a log link: x'b must be zero where there are cases and <= 0 where there are none
+        (Santos Silva and Tenreyro, Econ Lett 2010;107:310).
 
     Returns
     -------
@@ -216,10 +219,15 @@ def find_separation(design: pd.DataFrame, outcome: ArrayLike) -> tuple[str, ...]
     spread[spread == 0] = 1.0
     standard = np.column_stack([np.ones(len(y)), (x - x.mean(axis=0)) / spread])
     signed = np.where(y == 1, 1.0, -1.0)[:, None] * standard
+    held = np.zeros((0, standard.shape[1]))
+    if counts:
+        held, signed = standard[y > 0], -standard[y == 0]
     found = linprog(
         -signed.sum(axis=0),
         A_ub=-signed,
-        b_ub=np.zeros(len(y)),
+        b_ub=np.zeros(len(signed)),
+        A_eq=held,
+        b_eq=np.zeros(len(held)),
         bounds=[(-1, 1)] * signed.shape[1],
         method="highs",
     )

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Family = Literal["binomial", "poisson", "quasi-poisson", "negative-binomial"]
 
 SUSPECT = 12.0
-"""A fitted log odds beyond this is looked into for separation."""
+"""Log odds beyond this, or log rates that differ by more, are looked into for separation."""
 
 
 @dataclass(frozen=True)
@@ -211,7 +211,7 @@ def fit_glm(
     centre, spread = raw.mean(axis=0), raw.std(axis=0)
     x = np.column_stack([np.ones(len(y)), (raw - centre) / spread])
     if family == "negative-binomial":
-        beta, weight, residual, mu, theta = _negative_binomial(x, y, shift, model)
+        beta, weight, residual, mu, theta = _negative_binomial(x, y, shift, design, model)
     else:
         theta = None
         beta, mu = _irls(x, y, shift, family, None, design, model)
@@ -301,6 +301,15 @@ def _irls(
                 "overlap of cases and controls",
                 "group categories, or leave the named columns out",
             )
+    if family != "binomial" and design is not None and (broken or np.ptp(eta) > SUSPECT):
+        apart = find_separation(design, y, counts=True)
+        if apart:
+            raise EstimationError(
+                f"{model}: counts are zero wherever {', '.join(map(repr, apart))} would have them, so that no rate "
+                "ratio is finite",
+                "cases among the exposed and the others",
+                "group categories, or leave the named columns out",
+            )
     if broken or not _settled(x, y, np.asarray(fit.mu), alpha):
         raise EstimationError(
             f"{model}: the fit did not converge in 200 steps",
@@ -319,14 +328,14 @@ def _settled(x: NDArray[np.float64], y: NDArray[np.float64], mu: NDArray[np.floa
 
 
 def _negative_binomial(
-    x: NDArray[np.float64], y: NDArray[np.float64], offset: NDArray[np.float64], model: str
+    x: NDArray[np.float64], y: NDArray[np.float64], offset: NDArray[np.float64], design: pd.DataFrame, model: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], float]:
     """Maximum likelihood by turns of coefficients and size, as in MASS::glm.nb."""
     from scipy.optimize import brentq
 
     if not (y == np.floor(y)).all():
         raise EstimationError(f"{model}: the outcome of a negative binomial is not whole", "counts")
-    beta, mu = _irls(x, y, offset, "poisson", None, None, model)
+    beta, mu = _irls(x, y, offset, "poisson", None, design, model)
     # Rows with more than k events: digamma(theta + y) - digamma(theta) as a sum that loses no digit.
     steps = np.arange(int(y.max()))
     beyond = len(y) - np.searchsorted(np.sort(y), steps, side="right")
