@@ -36,6 +36,8 @@ class ClusterCovariance:
         p x p.
     degrees : numpy.ndarray
         Degrees of freedom of each contrast asked for; infinite for CR1.
+    pieces : _Pieces or None, optional
+        What Satterthwaite's degrees of freedom are computed from; None for CR1.
     """
 
     matrix: Array
