@@ -27,6 +27,7 @@ MODULES = (
     "smoothing",
     "geography",
     "association",
+    "spatial",
 )
 """Modules of ``scripts/validation``, in the order of the page."""
 

@@ -14,6 +14,8 @@ from pyproj import Transformer
 from conftest import open_data
 from epi.errors import EstimationError, ParameterError
 from epi.stats.spatial import scan_poisson
+from epi.stats.spatial.scan import _Likelihood
+from epi.stats.spatial.windows import build_windows
 
 
 def plain_scan(counts, expected, x, y, max_share=0.5):
@@ -67,6 +69,20 @@ def test_the_result_is_the_same_whatever_the_order_of_rows_and_clusters_share_no
     assert len(seen) == len(set(seen))
     ratios = [cluster.log_likelihood_ratio for cluster in first.clusters]
     assert ratios == sorted(ratios, reverse=True)
+
+
+@pytest.mark.parametrize("risk", ["high", "low", "both"])
+def test_circles_that_are_passed_over_never_hold_the_largest_ratio(risk):
+    generator = np.random.default_rng(8)
+    x, y = generator.uniform(0, 3e5, (2, 60))
+    expected = generator.uniform(0.2, 9, 60)
+    windows = build_windows(x, y, expected, max_share=0.5, max_radius_m=None)
+    table = _Likelihood(300, expected / expected.sum() * 300, windows, risk)
+    # Some maps without structure, some with: the best ratio of the block differs much between them.
+    shares = np.where(np.arange(60) < 6, 1 + np.arange(12)[:, None], 1) * expected
+    maps = np.array([generator.multinomial(300, share / share.sum()) for share in shares])
+    every = [table.of(one).max(initial=0.0) for one in maps]
+    assert np.array_equal(table.largest(np.ascontiguousarray(maps.T.astype(np.int32))), np.maximum(every, 0.0))
 
 
 def test_limits_of_share_and_radius_hold():

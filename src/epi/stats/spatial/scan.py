@@ -230,9 +230,24 @@ class _Likelihood:
         best = np.zeros(counts.shape[1])
         starts = self.windows.starts
         for here in range(len(starts) - 1):
-            ratios = self._ratios(here, counts)
-            if len(ratios):
-                np.maximum(best, ratios.max(axis=0), out=best)
+            cases = self._cases(here, counts)
+            if not len(cases):
+                continue
+            # A ratio is at most the chi-square distance (c - e)^2 / e (1 - e / C): circles nearer to what is
+            # expected than that cannot reach the best one of any map so far, and need no logarithm.
+            first, last = self.first[here : here + 2]
+            inside = self.expected[first:last]
+            margin = np.sqrt(best.min() * (1 - 1e-9) * inside * (1 - inside / self.total))
+            far = np.zeros(cases.shape, dtype=bool)
+            if self.risk != "low":
+                # Counts are whole: above a number is above its floor.
+                far |= cases > np.floor(inside + margin * (1 - 1e-9)).astype(np.int32)[:, None]
+            if self.risk != "high":
+                far |= cases < np.ceil(inside - margin * (1 - 1e-9)).astype(np.int32)[:, None]
+            circle, column = np.divmod(np.flatnonzero(far), cases.shape[1])
+            seen = cases[circle, column]
+            ratios = self.both[seen] + seen * self.slope[first + circle] + self.level[first + circle]
+            np.maximum.at(best, column, ratios)
         return best
 
     def of(self, counts: NDArray[np.int64]) -> Array:
@@ -240,14 +255,18 @@ class _Likelihood:
         column = counts.astype(np.int32)[:, None]
         return np.concatenate([self._ratios(here, column)[:, 0] for here in range(len(self.windows.starts) - 1)])
 
-    def _ratios(self, here: int, counts: NDArray[np.int32]) -> Array:
+    def _cases(self, here: int, counts: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Add up the cases of the circles around one centre, shape (circles, maps)."""
         start, end = self.windows.starts[here : here + 2]
         first, last = self.first[here : here + 2]
         if first == last:
-            return np.empty((0, counts.shape[1]))
+            return np.empty((0, counts.shape[1]), dtype=np.int32)
         cases = np.cumsum(counts[self.windows.members[start:end]], axis=0, dtype=np.int32)
-        if last - first < end - start:
-            cases = cases[self.rows[first:last] - start]
+        return cases if last - first == end - start else cases[self.rows[first:last] - start]
+
+    def _ratios(self, here: int, counts: NDArray[np.int32]) -> Array:
+        first, last = self.first[here : here + 2]
+        cases = self._cases(here, counts)
         ratios = self.both[cases]
         ratios += cases * self.slope[first:last, None]
         ratios += self.level[first:last, None]
