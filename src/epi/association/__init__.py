@@ -6,6 +6,8 @@ from epi.association.autocorrelation import SpatialAutocorrelation, check_autoco
 from epi.association.cluster_scan import ClusterScan, scan_clusters
 from epi.association.dag import AdjustmentCheck, Dag, read_dag
 from epi.association.dose_response import DoseResponse, estimate_dose_response
+from epi.association.joint_fit import fit_joint_model
+from epi.association.joint_model import JointModel
 from epi.association.local_clusters import LocalClusters, find_local_clusters
 from epi.association.overdispersion import Overdispersion, check_overdispersion
 from epi.association.power import DetectableRatios, minimum_detectable_ratio
@@ -27,6 +29,7 @@ __all__ = [
     "DetectableRatios",
     "DoseResponse",
     "EValue",
+    "JointModel",
     "LocalClusters",
     "Overdispersion",
     "RaisedRisk",
@@ -47,6 +50,7 @@ __all__ = [
     "estimate_referral",
     "estimate_sir",
     "find_local_clusters",
+    "fit_joint_model",
     "fit_spatial_regression",
     "minimum_detectable_ratio",
     "read_dag",
