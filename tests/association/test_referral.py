@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import integrate, stats
 
 from epi.association import estimate_referral, estimate_sir
 from epi.association.referral import BANDS_KM
 from epi.errors import EstimationError, ParameterError
+from epi.stats.intervals import ratio_interval
+from epi.stats.uncertain_expected import uncertain_ratio_interval
 
 SLOPE = -0.4  # log ratio for 100 km
 
@@ -122,3 +126,58 @@ def test_negative_distances_are_refused(planted):
     sir, distance, _ = planted
     with pytest.raises(EstimationError, match="1 distances are negative"):
         estimate_referral(sir, places(sir, np.where(distance == 0, -1, distance)), cluster=None)
+
+
+def test_limits_of_corrected_ratios_carry_the_error_of_the_slope():
+    # Large counts far from a centre: what the correction does not know weighs more than the chance of the count.
+    distance = np.r_[np.linspace(0, 30, 40), 200.0]
+    truth = np.exp(SLOPE * distance / 100)
+    random = np.random.default_rng(11)
+    held = naive = 0
+    for _ in range(80):
+        sir = ratios(random.poisson(200 * truth))
+        expected_far = 1000 * 41 * truth[-1] / truth.sum()
+        near = sir.table["area"] != sir.table["area"].iloc[-1]
+        # The slope is learnt from the others: areas near centres say little of what happens at 200 km.
+        found = estimate_referral(
+            ratios(sir.table["observed"][near].astype(int)), places(sir, distance)[near.to_numpy()], cluster=None
+        )
+        told = dataclasses.replace(
+            found, areas=places(sir, distance).rename(columns={"centre_distance_km": "distance_km"}).assign(
+                relative_capture=np.exp(found.slope["log_slope_per_km"] * distance)
+            )
+        )  # fmt: skip
+        far = told.correct(sir).table.iloc[-1]
+        exact = ratio_interval(far["observed"], far["expected"])
+        # All areas together keep 1,000 a piece: the ratio that holds is that of the totals.
+        true = 200 * truth[-1] / expected_far
+        held += far["ci_low"] <= true <= far["ci_high"]
+        naive += exact.low <= true <= exact.high
+    assert held >= 70 and naive < 56  # 76 are due; below 70 has a chance of one in a thousand
+    assert "with the error of the correction" in told.correct(sir).release().note
+
+
+def test_without_error_of_the_expected_number_limits_are_exact():
+    count, expected = np.array([0, 1, 7, 900, np.nan]), np.array([0.4, 3.0, 5.5, 800.0, 2.0])
+    exact = ratio_interval(count, expected, level=0.9)
+    none = uncertain_ratio_interval(count, expected, np.zeros(5), level=0.9)
+    hardly = uncertain_ratio_interval(count, expected, np.full(5, 1e-6), level=0.9)
+    for side in ("low", "high"):
+        assert np.array_equal(getattr(none, side), getattr(exact, side), equal_nan=True)
+        assert np.allclose(getattr(hardly, side), getattr(exact, side), rtol=1e-6, equal_nan=True)
+    # Many events: both errors add up as variances of logarithms.
+    wide = uncertain_ratio_interval([2_500], [2_500.0], [0.2])
+    assert np.allclose(
+        [wide.low[0], wide.high[0]],
+        np.exp([-1.959964 * math.hypot(0.2, 0.02), 1.959964 * math.hypot(0.2, 0.02)]),
+        rtol=1e-3,
+    )
+    # Few degrees of freedom: by quadrature of Student's law for 5 of 6.0 expected, standard error 0.3.
+    law = stats.t(4)
+    found = uncertain_ratio_interval([5], [6.0], [0.3], degrees=4)
+    chance = integrate.quad(
+        lambda z: law.pdf(z) * stats.poisson.cdf(5, found.high[0] * 6 * np.exp(0.3 * z)), -60, 60, limit=500
+    )[0]
+    assert abs(chance - 0.025) < 5e-5
+    with pytest.raises(EstimationError, match="negative"):
+        uncertain_ratio_interval([5], [6.0], [-0.3])

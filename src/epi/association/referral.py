@@ -24,8 +24,9 @@ from epi.association.sir import Sir, summarise
 from epi.association.terms import build_terms, read_adjustment
 from epi.errors import EstimationError, ParameterError
 from epi.results import Counted, Estimate, Release
-from epi.stats.intervals import check_level, ratio_interval, wald_interval
+from epi.stats.intervals import check_level, wald_interval
 from epi.stats.models import fit_glm
+from epi.stats.uncertain_expected import uncertain_ratio_interval
 
 if TYPE_CHECKING:
     from epi.association.sir import Lang
@@ -74,8 +75,9 @@ class Referral:
         -------
         Sir
             Expected numbers times the relative capture, then scaled so that all areas together keep their
-            expected number. Areas without a distance have no ratio. Limits are exact for the count and hold
-            the fitted line for true.
+            expected number. Areas without a distance have no ratio. Limits carry the error of the slope
+            (:func:`epi.stats.uncertain_expected.uncertain_ratio_interval`), and hold for true that the fall is a
+            straight line on the log scale, and is referral.
 
         Raises
         ------
@@ -88,7 +90,13 @@ class Referral:
             raise EstimationError("no area has both a ratio and a distance", "the areas that the model was fitted on")
         expected = (sir.table["expected"] * capture).where(known)
         expected *= sir.table.loc[known, "expected"].sum() / expected.sum()
-        limits = ratio_interval(sir.table["observed"].where(known), expected, level=sir.settings["level"])
+        # All areas together keep their expected number: an area's own moves with its distance from their mean.
+        away = self.areas.set_index("area")["distance_km"].reindex(sir.table["area"]).to_numpy(float)
+        away = away - float((away * expected)[known].sum() / expected.sum())
+        limits = uncertain_ratio_interval(
+            sir.table["observed"].where(known), expected, np.abs(away) * self.slope["standard_error"],
+            degrees=self.slope["df"], level=sir.settings["level"],
+        )  # fmt: skip
         table = sir.table.assign(
             expected=expected, sir=limits.estimate, ci_low=limits.low, ci_high=limits.high,
             status=sir.table["status"].where(known | (sir.table["status"] != ""), "no distance"),

@@ -67,8 +67,10 @@ class Sir:
         Release
             The table; observed counts are protected, with all that is computed from them.
         """
+        corrected = self.settings.get("corrected") == "referral"
+        limits = "Poisson limits, with the error of the correction," if corrected else "Exact Poisson limits"
         note = (
-            f"Expected by {_reference_words(self.settings, 'en')}. Exact Poisson limits at "
+            f"Expected by {_reference_words(self.settings, 'en')}. {limits} at "
             f"{self.settings['level']:.0%}. {self.overall['areas']} areas with a ratio.{self.settings['note']}"
         )
         # A column that has nothing to say of any area is left out.
