@@ -7,7 +7,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from epi.association import estimate_sir, fit_spatial_regression, screen_exposures
+from epi.association import estimate_rates, estimate_sir, fit_spatial_regression, screen_exposures
 from epi.errors import DataError, GeographyError, ParameterError
 from epi.exposure import enrich, use_open_table
 from epi.geography import choropleth, possible_vintages
@@ -125,6 +125,20 @@ def test_exposures_of_areas_of_another_geography_are_refused():
     ):
         with pytest.raises(GeographyError, match=r"1 of 3 area.*no commune of today.*carry_table"):
             method()
+
+
+@pytest.mark.parametrize("by", ["insee_code", "commune", "departement", "arrondissement"])
+def test_counts_and_denominators_of_another_geography_are_refused(by):
+    old = "01003" if by in ("insee_code", "commune") else {"departement": "20", "arrondissement": "999"}[by]
+    new = {"insee_code": "38185", "commune": "38185", "departement": "38", "arrondissement": "381"}[by]
+    today = pd.DataFrame({by: [new], "observed": [30], "person_years": [1000.0]})
+    before = pd.DataFrame({by: [new, old], "observed": [30, 20], "person_years": [1000.0, 1000.0]})
+    for cases, persons, what in ((today, before, "population"), (before, today, "counts")):
+        for method in (estimate_sir, estimate_rates):
+            with pytest.raises(GeographyError, match=rf"1 of 2 area.*{what} are no {by} of today"):
+                method(cases[[by, "observed"]], persons[[by, "person_years"]], by, strata=(), **(
+                    {} if method is estimate_sir else {"standard": pd.DataFrame({"weight": [1.0]})}
+                ))  # fmt: skip
 
 
 def test_a_map_of_communes_of_another_geography_is_refused():

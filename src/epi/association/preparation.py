@@ -8,9 +8,10 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from epi.association.current_areas import check_areas
 from epi.association.sir import Sir
 from epi.association.tabulation import place
-from epi.errors import EstimationError, GeographyError, ParameterError
+from epi.errors import EstimationError, ParameterError
 from epi.geography import communes as places
 
 
@@ -226,37 +227,6 @@ def prepare_areas(
             frame[chosen].astype(object) if chosen in frame.columns else area_above(frame["area"], by, chosen)
         )
     return Study(frame, names, tuple(adjust), "areas", chosen, {**known, **(labels or {})})
-
-
-def check_areas(areas: pd.Series, by: str, what: str) -> None:
-    """Refuse areas that are none of today's: a table of another geography is not joined as it is.
-
-    Parameters
-    ----------
-    areas : pandas.Series
-        Codes of areas.
-    by : str
-        What the areas are; only levels of territory are known.
-    what : str
-        What the table is, for the message.
-
-    Raises
-    ------
-    GeographyError
-        If codes are not of that level today; their number is given.
-    """
-    level = {"insee_code": "commune"}.get(by, by)
-    if level not in places.LEVELS:
-        return
-    communes = places.read_communes()
-    known = communes["insee_code" if level == "commune" else level].astype(object)
-    strange = int((areas.notna() & ~areas.isin(known)).sum())
-    if strange:
-        raise GeographyError(
-            f"{strange} of {len(areas)} area(s) of the {what} are no {by} of today",
-            f"codes of {by} in the geography of today",
-            "carry the table first: geography.carry_table(table, key, from_vintage=...)",
-        )
 
 
 def area_above(areas: pd.Series, by: str, level: str) -> pd.Series:

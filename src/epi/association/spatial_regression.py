@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from epi.association.preparation import area_above, check_areas
+from epi.association.current_areas import check_areas
+from epi.association.preparation import area_above
 from epi.association.smoothing import informed_areas
 from epi.association.terms import Scale, build_terms, find_unit, read_adjustment
 from epi.errors import EstimationError, ParameterError

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
+from epi.association.current_areas import check_areas
 from epi.association.eligibility import Eligibility, check_period, describe_population, eligible_population
 from epi.errors import EstimationError, ParameterError
 from epi.geography.areas import area_of, belongs_to
@@ -216,6 +217,8 @@ def place(frame: pd.DataFrame, by: str | None, what: str) -> pd.Series:
 
     Raises
     ------
+    GeographyError
+        If areas are of a level of territory and are none of today's: they would be other places under the same code.
     ParameterError
         If the frame has neither column, or codes are numbers: their leading zeros are lost.
 
@@ -241,6 +244,7 @@ def place(frame: pd.DataFrame, by: str | None, what: str) -> pd.Series:
         )
     codes = codes.astype(object).where(codes.notna(), None)
     if own == by:
+        check_areas(codes, by, what)
         return codes
     check_codes(codes)
     return area_of(codes, by)
