@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from epi.association import check_raised_risk, estimate_sir
+from epi.disclosure import check_release, read_policy
 from epi.errors import EstimationError, GeographyError, ParameterError
 from epi.geography import area_points, distance_m
 from epi.stats.intervals import ratio_interval
@@ -106,6 +107,20 @@ def test_small_counts_are_hidden_with_all_that_tells_them(found):
     shown.loc[0, ["observed", "sir", "ci_low", "ci_high", "fitted"]] = np.nan
     told = [text.get_text() for text in chart.figure(shown).findobj(lambda artist: hasattr(artist, "get_text"))]
     assert "hidden" in told and not any(str(found.table["observed"][0]) in text for text in told)
+
+
+def test_the_gate_hides_a_near_band_of_few_cases_and_a_second_one_with_it():
+    km = distance_m(3.06, 50.63, POINTS["lon"], POINTS["lat"]) / 1_000
+    few = check_raised_risk(ratios(np.where(km < 100, 2, 50)), POINTS, LILLE, bands_km=BANDS, replicates=19)
+    assert few.table["observed"][0] == 6
+    for release in (few.release(), few.chart_distance(lang="fr").release()):
+        decision = check_release(release, read_policy())
+        assert not decision.refused
+        told = ["observed", "sir", "ci_low", "ci_high", "fitted"]
+        # The total is known: alone, the hidden count would be found by subtraction.
+        assert decision.table.loc[:1, told].isna().all(axis=None) and decision.table.loc[2:, told].notna().all(
+            axis=None
+        )
 
 
 @pytest.mark.parametrize(("lang", "words"), [("en", "> 400"), ("fr", "Décroissance ajustée")])
