@@ -133,6 +133,26 @@ def test_small_classes_are_hidden_with_their_ratios():
     assert published.loc[hidden, ["estimate", "ci_low", "ci_high"]].isna().all().all()
 
 
+def test_a_curve_of_few_cases_is_hidden_and_no_p_stands_in_words_that_are_published():
+    few = pd.concat([PERSONS[PERSONS["case"] == 0], PERSONS[PERSONS["case"] == 1].head(8)])
+    found = persons(few, classes=2, knots=3, cluster=None, adjust=[])
+    chart = found.chart_curve()
+    published = epi.output(chart, "few_curve").decision.table
+    assert published[["n_cases", "estimate", "ci_low", "ci_high"]].isna().all().all()
+    assert render(chart.figure(published))
+    for words in (chart.release().note, chart.alt, found.release("fr").note):
+        assert "Association" not in words
+    assert "Association: p " in found.note()
+
+
+@pytest.mark.parametrize("clusters", [2, 3])
+def test_too_few_clusters_leave_tests_of_several_terms_unknown(clusters):
+    few = PERSONS.assign(area=[f"{place % clusters}" for place in range(len(PERSONS))])
+    found = persons(few)
+    assert np.isnan(found.p("overall"))
+    assert "not known (too few clusters)" in found.note()
+
+
 def test_what_cannot_be_estimated_is_said():
     with pytest.raises(EstimationError, match="knots would not all differ"):
         persons(PERSONS.assign(nitrate=np.where(PERSONS["nitrate"] > 20, 1.0, 0.0)))

@@ -20,7 +20,6 @@ from epi.errors import EstimationError, ParameterError
 from epi.results import Counted, Release
 from epi.stats.intervals import check_level, wald_interval
 from epi.stats.models import GlmFit, fit_glm
-from epi.stats.notation import format_number
 from epi.stats.scaling import cut_quantiles
 from epi.stats.splines import place_knots, restricted_spline
 
@@ -102,34 +101,24 @@ class DoseResponse:
         unit = str(self.settings["unit"])
         return str(self.settings[f"label_{lang}"]) + (f" ({unit})" if unit else "")
 
-    def note(self, lang: Lang = "en") -> str:
+    def note(self, lang: Lang = "en", *, tests: bool = True) -> str:
         """Say what was done and what the tests say.
 
         Parameters
         ----------
         lang : {"fr", "en"}, optional
             Language.
+        tests : bool, optional
+            Give the p-values; :meth:`release` leaves them out, since the gate may hide all that they rest on.
 
         Returns
         -------
         str
             A few sentences.
         """
-        settings = self.settings
-        p = {name: _p_words(self.p(name), lang) for name in ("overall", "bent", "trend")}
-        knots, reference = len(settings["knots"]), format_number(settings["reference"], 2, lang=lang)
-        adjusted = ", ".join(settings["adjust"])
-        if lang == "fr":
-            return (
-                f"Spline cubique restreinte à {knots} nœuds, référence {reference} ; limites en chaque point à "
-                f"{100 * settings['level']:g} %. Association : p {p['overall']} ; écart à une droite : p {p['bent']} ; "
-                f"tendance des classes : p {p['trend']}. Ajustement : {adjusted or 'aucun'}."
-            )
-        return (
-            f"Restricted cubic spline with {knots} knots, reference {reference}; pointwise limits at "
-            f"{settings['level']:.0%}. Association: p {p['overall']}; departure from a line: p {p['bent']}; trend of "
-            f"the classes: p {p['trend']}. Adjusted for: {adjusted or 'nothing'}."
-        )
+        from epi.association.dose_response_note import describe_dose_response
+
+        return describe_dose_response(self, lang, tests)
 
     def release(self, lang: Lang = "en") -> Release:
         """Say what would be published.
@@ -151,7 +140,7 @@ class DoseResponse:
         title = {"en": "Ratios by class: {}", "fr": "Rapports par classe : {}"}[lang].format(self.label(lang))
         labels = dict(zip(self.table.columns, words, strict=True))
         table, counts = protect_classes(self.table, self.design)
-        return Release(table, counts, title, self.note(lang), ("low", "high", "median"),
+        return Release(table, counts, title, self.note(lang, tests=False), ("low", "high", "median"),
                        {name: word for name, word in labels.items() if name in table})  # fmt: skip
 
     def chart_curve(self, *, lang: Lang = "en") -> Chart:
@@ -391,13 +380,3 @@ class _Model:
 def _told(name: str, fit: GlmFit, terms: list[str]) -> dict[str, Any]:
     test = fit.wald(terms)
     return {"test": name, "f": test.f, "numerator": test.numerator, "denominator": test.denominator, "p": test.p}
-
-
-def _p_words(p: float, lang: Lang) -> str:
-    if not np.isfinite(p):
-        return {"en": "not known (too few clusters)", "fr": "inconnue (trop peu de grappes)"}[lang]
-    return (
-        f"< {format_number(0.001, 3, lang=lang)}"
-        if p < 0.001
-        else f"= {format_number(p, 3 if p < 0.1 else 2, lang=lang)}"
-    )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from epi.association.charts import HIDDEN, _say_hidden
 from epi.association.forest import decimals, log_ticks
 from epi.errors import ParameterError
 from epi.plotting import ACCENT, GRID, INK, MUTED, WARM, Chart, new_figure
@@ -59,7 +60,9 @@ def draw_curve(found: DoseResponse, lang: Lang) -> Chart:
     columns = ["kind", "value", "n_cases", "n_controls", "estimate", "ci_low", "ci_high"]
     classes = found.table.rename(columns={"median": "value"}).assign(kind="class")[columns]
     whole = {"n_cases": "Int64", "n_controls": "Int64"}
-    curve = found.curve.assign(kind="curve").reindex(columns=columns).astype(whole)
+    # Each point of the curve rests on all persons: it falls with their number.
+    totals = {name: found.table[name].sum(min_count=1) for name in whole}
+    curve = found.curve.assign(kind="curve", **totals)[columns].astype(whole)
     table = pd.concat([curve, classes.astype(whole)], ignore_index=True)
     estimates = ("estimate", "ci_low", "ci_high")
     if found.design == "areas":
@@ -71,12 +74,12 @@ def draw_curve(found: DoseResponse, lang: Lang) -> Chart:
             Counted("n_controls", adds_up_within=("kind",), derived=(*estimates, "n_cases")),
         )
     title = words["title"].format(found.settings[f"label_{lang}"])
-    release = Release(table, counts, title, found.note(lang), ("value",))
+    release = Release(table, counts, title, found.note(lang, tests=False), ("value",))
 
     def draw(shown: pd.DataFrame) -> Figure:
         return _draw(found, shown, title, lang)
 
-    alt = f"{title}. {found.note(lang)}"
+    alt = f"{title}. {found.note(lang, tests=False)}"
     return Chart(release, draw, alt)
 
 
@@ -84,7 +87,14 @@ def _draw(found: DoseResponse, shown: pd.DataFrame, title: str, lang: Lang) -> F
     import textwrap
 
     words = _WORDS[lang]
-    curve, classes = shown[shown["kind"] == "curve"], shown[shown["kind"] == "class"].dropna(subset="estimate")
+    curve, classes = (
+        shown[shown["kind"] == "curve"].dropna(subset="estimate"),
+        shown[shown["kind"] == "class"].dropna(subset="estimate"),
+    )
+    if curve.empty:
+        figure = new_figure(6, 2.5)
+        _say_hidden(figure.subplots(), lang, HIDDEN)
+        return figure
     figure = new_figure(7.2, 4.6)
     axis = figure.subplots()
     x = curve["value"].to_numpy(float)
