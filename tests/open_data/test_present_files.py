@@ -142,6 +142,18 @@ def test_bassins_de_vie_cover_metropolitan_communes_but_corsica() -> None:
     assert {"2A", "2B", "971", "972", "973", "974", "976"} <= set(absent["departement"])
 
 
+def test_the_census_of_2011_has_its_thousands_and_the_communes_of_2013() -> None:
+    if (read := table("census_csp")) is None:
+        return
+    counts = read.table[read.columns_of("count")]
+    assert counts.sum().sum() == 22_953_280
+    assert (counts.mod(1) == 0).all().all()
+    assert "3064 cell(s) had lost their thousands mark" in read.notes[0]
+    assert read.geography == "2013"
+    # Made again between 2011 and 2013, they are communes of their own there, not parts of another.
+    assert "delegated" not in read.to_current(weights="equal").settings["rows"]
+
+
 def test_overseas_is_missing_and_never_zero() -> None:
     for name in ("land_cover", "pesticides_communes"):
         if (read := table(name)) is None:

@@ -74,6 +74,26 @@ def _tidy_radon(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     return frame[~nameless & ~shared], notes
 
 
+def _mend_thousands(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Give back the thousands mark that the offline copy of the census lost: 1,310 stands there as 1.31.
+
+    A count of persons that is no whole number can be nothing else; an exact thousand, which stands there as 1, cannot
+    be told from 1 and stays.
+    """
+    counts = frame.select_dtypes("number")
+    broken = counts.mod(1) != 0
+    broken &= counts.notna()
+    mended = (counts.where(~broken, counts * 1_000)).round(6)
+    lost = int((mended.mod(1) != 0).to_numpy().sum() - mended.isna().to_numpy().sum())
+    if lost:
+        raise DataError(
+            f"{lost} count(s) are no whole numbers, nor thousands that lost their mark", "counts of persons"
+        )
+    cells = int(broken.to_numpy().sum())
+    note = f"{cells} cell(s) had lost their thousands mark (1,310 written 1.31) and are multiplied by 1,000."
+    return frame.assign(**{name: mended[name] for name in counts}), [note] if cells else []
+
+
 def _check_air(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Refuse air columns that are not in the documented order: they are known by it alone.
 
@@ -104,5 +124,6 @@ RECORDS: dict[str, Callable[[str, str], pd.DataFrame]] = {"finess": _read_finess
 TIDY: dict[str, Callable[[pd.DataFrame], tuple[pd.DataFrame, list[str]]]] = {
     "radon": _tidy_radon,
     "air_communes": _check_air,
+    "census_csp": _mend_thousands,
 }
 """What is set aside before the key is checked, by layout."""
