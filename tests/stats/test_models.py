@@ -238,3 +238,37 @@ def test_zeros_on_both_sides_are_no_separation_of_counts():
     assert fit_glm(x, [0, 3, 1, 0, 0, 2], family="poisson").term("plant")[0] < 0
     assert find_separation(x, [0, 3, 1, 0, 0, 2], counts=True) == ()
     assert find_separation(x, [0, 3, 1, 0, 0, 0], counts=True) == ("plant",)
+
+
+def test_a_city_that_holds_most_counts_does_not_hide_what_the_others_vary():
+    # Against MASS::glm.nb(y ~ x + offset(log(e))), epsilon 1e-14; the city of 2,000 cases sits on its mean.
+    y = np.array(
+        [
+            2000, 0, 2, 5, 0, 4, 1, 5, 3, 0, 0, 1, 1, 0, 1, 0, 4, 1, 1, 5,
+            1, 0, 1, 0, 3, 7, 6, 0, 5, 7, 6, 1, 4, 1, 1, 4, 2, 6, 2, 6,
+            0, 2, 1, 0, 2, 2, 2, 0, 3, 3, 1,
+        ],
+        float,
+    )  # fmt: skip
+    x = np.array(
+        [
+            0.294, 0.962, 0.928, 1.332, 0.806, -0.336, -0.054, 0.494, -0.31, 0.549,
+            1.154, -0.801, -1.77, 1.194, 0.018, 0.709, -1.332, 1.733, 0.739, -0.126,
+            -0.352, 0.114, -0.167, -0.279, -1.12, 1.263, -0.04, 0.075, 0.093, -2.358,
+            0.527, -0.329, -0.289, 0.07, -0.972, 0.843, -0.696, -0.904, -0.862, 0.159,
+            0.746, -0.595, -1.51, 1.062, -1.065, 1.195, -0.054, -0.698, -0.64, 0.462, 0.889,
+        ],
+        float,
+    )  # fmt: skip
+    offset = np.log(np.r_[2000.0, np.full(50, 3.0)])
+    fit = fit_glm(pd.DataFrame({"x": x}), y, family="negative-binomial", offset=offset)
+    assert fit.theta is not None and np.isclose(fit.theta, 1.979410933881, rtol=1e-8)
+    assert np.allclose(fit.coefficients, [-0.277862215813, -0.153946981139], rtol=1e-8)
+    assert np.allclose(fit.standard_errors, [0.135166393272, 0.154130819875], rtol=1e-6)
+
+
+def test_counts_of_one_risk_with_a_city_have_no_negative_binomial():
+    # A little less spread than Poisson around the city: the search further away finds nothing likelier.
+    y, x = np.r_[2000.0, np.tile([2.0, 3, 4, 3], 12)], np.r_[0.5, np.tile([1.0, 2, 3, 5, 4, 6], 8)]
+    with pytest.raises(EstimationError, match="not overdispersed"):
+        fit_glm(pd.DataFrame({"x": x}), y, family="negative-binomial", offset=np.log(np.r_[2000.0, np.full(48, 3.0)]))

@@ -332,6 +332,7 @@ def _negative_binomial(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], float]:
     """Maximum likelihood by turns of coefficients and size, as in MASS::glm.nb."""
     from scipy.optimize import brentq
+    from scipy.special import xlogy
 
     if not (y == np.floor(y)).all():
         raise EstimationError(f"{model}: the outcome of a negative binomial is not whole", "counts")
@@ -344,20 +345,37 @@ def _negative_binomial(
         theta = np.exp(log_theta)
         return float((beyond / (theta + steps)).sum() + ((mu - y) / (mu + theta) - np.log1p(mu / theta)).sum())
 
-    log_theta, change = np.inf, np.inf
+    none = EstimationError(
+        f"{model}: the counts are not overdispersed, no negative binomial fits",
+        "a variance above the mean",
+        'family="poisson"',
+    )
+    log_theta, change, flat, sure = np.inf, np.inf, mu, True
     for _ in range(200):
-        if score(np.log(1e8)) >= 0 or ((y - mu) ** 2 - mu).sum() <= 0:
-            raise EstimationError(
-                f"{model}: the counts are not overdispersed, no negative binomial fits",
-                "a variance above the mean",
-                'family="poisson"',
-            )
-        previous, log_theta = log_theta, brentq(score, np.log(1e-6), np.log(1e8), xtol=1e-14, rtol=1e-14)
+        top = np.log(1e8)
+        if score(top) >= 0 or ((y - mu) ** 2 - mu).sum() <= 0:
+            # A city that holds most of the counts sits on its mean and outweighs all that the others vary: a negative
+            # binomial may still be more likely than Poisson, for a smaller size.
+            below = [place for place in np.linspace(np.log(1e-6), top, 73)[1:-1] if score(place) < 0]
+            if not below:
+                raise none
+            top, sure = below[0], False
+        previous, log_theta = log_theta, brentq(score, np.log(1e-6), top, xtol=1e-14, rtol=1e-14)
         theta = float(np.exp(log_theta))
         beta, mu = _irls(x, y, offset, "negative-binomial", 1 / theta, None, model)
         former, change = change, abs(log_theta - previous)
         # Settled, or only rounding is left, which no further turn takes away.
         if change < 1e-12 or former <= change < 1e-7:
             scale = 1 + mu / theta
+            if not sure and _gain(y, mu, theta) <= float((xlogy(y, flat) - flat).sum()):
+                raise none
             return beta, mu / scale, (y - mu) / scale, mu, theta
     raise EstimationError(f"{model}: the negative binomial did not converge", "a fit that converges")
+
+
+def _gain(y: NDArray[np.float64], mu: NDArray[np.float64], theta: float) -> float:
+    """Log likelihood of a negative binomial, without what depends on the counts alone."""
+    from scipy.special import gammaln, xlogy
+
+    parts = gammaln(theta + y) - gammaln(theta) - theta * np.log1p(mu / theta) - xlogy(y, (theta + mu) / mu)
+    return float(parts.sum())

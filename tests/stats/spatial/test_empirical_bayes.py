@@ -178,3 +178,31 @@ def test_bad_options_are_refused():
         marshall(Y, E).exceedance(0)
     with pytest.raises(ParameterError, match="level is 95"):
         marshall(Y, E).quantile(95)
+
+
+def test_a_city_that_holds_most_cases_does_not_flatten_the_others():
+    # MASS::glm.nb(y ~ 1 + offset(log(e))): theta 1.882443381587, intercept -0.271805795364; Poisson is 9.8 less likely.
+    y = np.array(
+        [
+            2000, 0, 2, 5, 0, 4, 1, 5, 3, 0, 0, 1, 1, 0, 1, 0, 4, 1, 1, 5,
+            1, 0, 1, 0, 3, 7, 6, 0, 5, 7, 6, 1, 4, 1, 1, 4, 2, 6, 2, 6,
+            0, 2, 1, 0, 2, 2, 2, 0, 3, 3, 1,
+        ],
+        float,
+    )  # fmt: skip
+    e = np.r_[2000.0, np.full(50, 3.0)]
+    fit = poisson_gamma(y, e)
+    assert np.isclose(fit.parameters["shape"], 1.882443381587, rtol=1e-8)
+    assert np.isclose(fit.parameters["shape"] / fit.parameters["rate"], np.exp(-0.271805795364), rtol=1e-8)
+    assert not fit.collapsed.any()
+    # Turns of EM from the variance of the raw log ratios come down to the same law.
+    raw, weight = np.log((y + 0.5) / e), y + 0.5
+    mean, variance = raw.mean(), raw.var()
+    for _ in range(5000):
+        share = 1 / (1 + weight * variance)
+        centre = mean * share + (weight * raw - 0.5) * variance * share
+        variance = float(((centre - mean) ** 2 + variance * share).mean())
+        mean = centre.mean()
+    found = log_normal(y, e)
+    assert np.isclose(found.parameters["sd"], np.sqrt(variance), rtol=1e-6)
+    assert np.isclose(found.parameters["mean"], mean, rtol=1e-6)

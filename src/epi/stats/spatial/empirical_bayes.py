@@ -258,7 +258,7 @@ def poisson_gamma(
 def _likelihood(y: Floats, e: Floats) -> tuple[float, float]:
     """Mean and variance of the gamma law by maximum likelihood; the mean is profiled out."""
     from scipy.optimize import brentq
-    from scipy.special import digamma
+    from scipy.special import digamma, gammaln, xlogy
 
     order = np.lexsort((y, e))
     y, e = y[order], e[order]
@@ -279,13 +279,22 @@ def _likelihood(y: Floats, e: Floats) -> tuple[float, float]:
         mu = e * mean_at(size)
         return float((digamma(size + y) - digamma(size) + np.log(size / (size + mu)) + (mu - y) / (size + mu)).sum())
 
-    # As the size grows the score tends to minus half this excess over the squared size: its sign tells whether
-    # a gamma law is more likely than a constant risk. A coefficient of variation below 0.1 % is none.
-    excess = float(((y - e * crude) ** 2 - y).sum())
-    if excess <= 0 or score(np.log(1e6)) >= 0:
-        return crude, 0.0
-    size = float(np.exp(brentq(score, np.log(1e-6), np.log(1e6), xtol=1e-14, rtol=8.9e-16)))
+    # As the size grows the score tends to minus half this excess over the squared size. Above zero, a gamma law is more
+    # likely than a constant risk; below, one may still be, further away: a city that holds most of the cases
+    # sits on the mean and outweighs all that the others vary. A coefficient of variation below 0.1 % is none.
+    top, excess = np.log(1e6), float(((y - e * crude) ** 2 - y).sum())
+    sure = excess > 0 and score(top) < 0
+    if not sure:
+        beyond = [place for place in np.linspace(np.log(1e-6), top, 73)[1:] if score(place) < 0]
+        if not beyond:
+            return crude, 0.0
+        top = beyond[0]
+    size = float(np.exp(brentq(score, np.log(1e-6), top, xtol=1e-14, rtol=8.9e-16)))
     mean = mean_at(size)
+    mu, flat = e * mean, e * crude
+    gain = gammaln(size + y) - gammaln(size) - size * np.log1p(mu / size) - xlogy(y, (size + mu) / mu)
+    if not sure and gain.sum() <= (xlogy(y, flat) - flat).sum():
+        return crude, 0.0
     return mean, mean**2 / size
 
 
@@ -355,8 +364,14 @@ def log_normal(observed: ArrayLike, expected: ArrayLike) -> EmpiricalBayes:
         share = 1 / (1 + weight * np.exp(log_variance))
         return float((((weight * (raw - mean_at(np.exp(log_variance))) - 0.5) * share) ** 2 - weight * share).sum())
 
-    smallest = np.log(SMALLEST_VARIANCE)
-    variance = 0.0 if excess(smallest) <= 0 else float(np.exp(brentq(excess, smallest, 7.0, xtol=1e-14, rtol=8.9e-16)))
+    # Turns from a large variance come down to the largest that they leave: there may be one though they would
+    # also stay at none, when one area holds most of the cases.
+    grid = np.linspace(np.log(SMALLEST_VARIANCE), 7.0, 85)
+    rising = np.flatnonzero([excess(place) > 0 for place in grid[:-1]])
+    variance = 0.0
+    if len(rising):
+        low, high = grid[rising[-1]], grid[rising[-1] + 1]
+        variance = float(np.exp(brentq(excess, low, high, xtol=1e-14, rtol=8.9e-16)))
     mean = mean_at(variance)
     back = np.empty(len(y), dtype=np.intp)
     back[order] = np.arange(len(y))
