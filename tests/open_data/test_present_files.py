@@ -142,6 +142,20 @@ def test_bassins_de_vie_cover_metropolitan_communes_but_corsica() -> None:
     assert {"2A", "2B", "971", "972", "973", "974", "976"} <= set(absent["departement"])
 
 
+def test_filosofi_2021_is_in_the_communes_of_2024() -> None:
+    if (read := table("filosofi_communes")) is None:
+        return
+    assert read.geography == "2024"
+    held = read.to_current(weights="n_persons_tax_households")
+    assert "delegated" not in held.settings["rows"]
+    # Made again on 1 January 2024, these have rows of their own, and so have the communes that they left.
+    kept = held.table.set_index("code_commune")["median_income_uc_eur"]
+    given = read.table.set_index("code_commune")["median_income_uc_eur"]
+    left = ["60054", "60694", "85084", "85165", "85212"]
+    assert kept[left].notna().any()
+    pd.testing.assert_series_equal(kept[left], given[left])
+
+
 def test_the_census_of_2011_has_its_thousands_and_the_communes_of_2013() -> None:
     if (read := table("census_csp")) is None:
         return

@@ -91,7 +91,7 @@ def _mend_thousands(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
         )
     cells = int(broken.to_numpy().sum())
     note = f"{cells} cell(s) had lost their thousands mark (1,310 written 1.31) and are multiplied by 1,000."
-    return frame.assign(**{name: mended[name] for name in counts}), [note] if cells else []
+    return frame.assign(**{str(name): mended[name] for name in counts}), [note] if cells else []
 
 
 def _check_air(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
