@@ -96,8 +96,10 @@ class SmoothedRatios:
             table=table,
             counts=(Counted("observed", adds_up_within=(), derived=DERIVED),),
             title=f"{self.title('en')} by {self.settings['by']}",
-            note=f"Limits at {self.settings['level']:.0%}; exceedance: probability of a relative risk above "
-            f"{threshold}, given between 0.01 and 0.99.{self.settings['note']}",
+            note=f"Posterior limits at {self.settings['level']:.0%}"
+            + ("" if self.settings["method"] == "bym2" else ", the common law of the risks being taken as known")
+            + f"; exceedance: posterior probability of a relative risk above {threshold}, "
+            f"given between 0.01 and 0.99.{self.settings['note']}",
             not_counts=("expected",),
             labels={
                 "area": "Area", "name": "Name", "observed": "Observed", "expected": "Expected", "sir": "SIR",
