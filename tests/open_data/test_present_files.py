@@ -10,7 +10,7 @@ import pytest
 
 from conftest import open_data
 from epi.errors import DataError
-from epi.geography import read_communes
+from epi.geography import harmonise, read_communes
 from epi.sources import open_data as sources
 from epi.sources.open_data import OpenTable, all_layouts, read_layout
 
@@ -140,6 +140,18 @@ def test_bassins_de_vie_cover_metropolitan_communes_but_corsica() -> None:
     absent = read.missing_areas
     assert set(absent["meaning"]) == {"missing"}
     assert {"2A", "2B", "971", "972", "973", "974", "976"} <= set(absent["departement"])
+
+
+@pytest.mark.parametrize("name", sorted({row[0] for row in PRESENT}))
+def test_codes_of_a_file_were_communes_of_their_own_at_the_date_it_states(name: str) -> None:
+    if (read := table(name)) is None or read.support not in {"commune", "site", "station"} or not read.area:
+        return
+    if not read.geography:
+        return
+    codes = read.table[read.area].dropna()
+    at = harmonise(codes, read.geography, read.geography).table["status"]
+    # A part of a commune beside it tells that the file is of another date, at which it was a commune.
+    assert set(at) <= {"current", "arrondissement"}
 
 
 def test_filosofi_2021_is_in_the_communes_of_2024() -> None:
