@@ -10,6 +10,7 @@ import pandas as pd
 
 from epi.association.charts import HIDDEN, _check, _say_hidden
 from epi.association.forest import axis_limits, decimals, log_ticks
+from epi.association.screen import DAGGER, FEW_CLUSTERS
 from epi.plotting import ACCENT, GRID, INK, MUTED, WARM, Chart, new_figure
 from epi.stats.notation import format_number
 
@@ -86,7 +87,7 @@ def _draw(shown: pd.DataFrame, found: JointModel, title: str, note: str, lang: L
     left.minorticks_off()
     left.set_xlabel(f"{words[found.measure]} ({words['log']})", fontsize=8.5)
     labels = [
-        "\n".join([*textwrap.wrap(str(row["label"]), 34), str(row["scale"]) + (" †" if row["warning"] else "")])
+        "\n".join([*textwrap.wrap(str(row["label"]), 34), str(row["scale"]) + (f" {DAGGER}" if row["warning"] else "")])
         for _, row in known.iterrows()
     ]
     left.set_yticks(places, labels, fontsize=8)
@@ -100,6 +101,8 @@ def _draw(shown: pd.DataFrame, found: JointModel, title: str, note: str, lang: L
         axis.spines["left"].set_visible(False)
         axis.legend(fontsize=7.6, loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=1, borderaxespad=0.2)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+    if (known["warning"].fillna("") != "").any():
+        note += f" {DAGGER} {FEW_CLUSTERS[lang][0].upper()}{FEW_CLUSTERS[lang][1:]}."
     figure.supxlabel("\n".join(textwrap.wrap(note, 128)), x=0.01, ha="left", fontsize=7.6, color=MUTED)
     return figure
 
