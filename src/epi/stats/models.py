@@ -1,7 +1,8 @@
 """Generalised linear models with a cluster-robust covariance.
 
 The coefficients are statsmodels'; the sandwich is computed in :mod:`epi.stats.clusters`: by default
-bias-reduced (CR2, with Satterthwaite degrees of freedom, as R's ``clubSandwich``), or CR1, the scores
+bias-reduced (CR2, with Satterthwaite degrees of freedom, as R's ``clubSandwich`` for the whitened rows: of a ``glm``
+itself it takes another root, and errors differ by a percent or so), or CR1, the scores
 summed within clusters times G / (G - 1), G being the number of clusters (as ``sandwich::vcovCL``).
 """
 
