@@ -125,6 +125,17 @@ def test_the_picture_is_released(lang):
         assert {"curve", "class"} == set(published["kind"])
 
 
+def test_a_city_with_half_of_the_rows_has_quantiles_of_values():
+    city = PERSONS.assign(nitrate=PERSONS["nitrate"].where(PERSONS.index % 2 == 0, 8.0))
+    with pytest.raises(EstimationError, match="would not all differ"):
+        persons(city, knots=3)
+    found = persons(city, knots=3, classes=4, quantiles_of="values")
+    values = np.unique(city["nitrate"])
+    assert found.settings["knots"] == pytest.approx(np.quantile(values, HARRELL[3]))
+    assert found.table["n_cases"].sum() == city["case"].sum()
+    assert found.table["high"].iloc[:-1].to_numpy() == pytest.approx(np.quantile(values, [0.25, 0.5, 0.75]))
+
+
 def test_small_classes_are_hidden_with_their_ratios():
     few = pd.concat([PERSONS[PERSONS["case"] == 0], PERSONS[PERSONS["case"] == 1].head(45)])
     published = epi.output(persons(few), "few").decision.table
@@ -160,6 +171,8 @@ def test_what_cannot_be_estimated_is_said():
         persons(knots=9)
     with pytest.raises(ParameterError, match="outside the values"):
         persons(reference=-5.0)
+    with pytest.raises(ParameterError, match="quantiles_of is 'persons'"):
+        persons(quantiles_of="persons")
     with pytest.raises(ParameterError, match="family is 'normal'"):
         areas(family="normal")
     with pytest.raises(ParameterError, match="test is 'shape'"):

@@ -204,6 +204,7 @@ def estimate_dose_response(
     reference: float | None = None,
     at: Sequence[float] = (),
     classes: int = 5,
+    quantiles_of: Literal["rows", "values"] = "rows",
     age: AgeForm = "spline",
     family: Literal["poisson", "quasi-poisson", "negative-binomial"] = "quasi-poisson",
     level: float = 0.95,
@@ -229,6 +230,9 @@ def estimate_dose_response(
         Further values of the exposure that the curve is given at, within its ends.
     classes : int, optional
         Classes of about equal numbers of rows (persons, or areas), 2 or more.
+    quantiles_of : {"rows", "values"}, optional
+        Put knots and bounds of classes at quantiles of the rows, or of the distinct values: where one city holds a
+        large part of the rows, many of their quantiles are the same.
     age : {"spline", "bands", "linear"}, optional
         How age enters.
     family : {"poisson", "quasi-poisson", "negative-binomial"}, optional
@@ -270,6 +274,8 @@ def estimate_dose_response(
     words = tuple(adjust) if adjust is not None else () if areas else ("age", "sex")
     if areas and family not in _LAWS:
         raise ParameterError(f"family is {family!r}", ", ".join(_LAWS))
+    if quantiles_of not in ("rows", "values"):
+        raise ParameterError(f"quantiles_of is {quantiles_of!r}", "rows or values")
     prepare = prepare_areas if areas else prepare_persons
     study = prepare(data, other, [exposure], words, cluster, labels)
     terms = [term for term in (read_adjustment(word, age=age) for word in words) if term.column != exposure]
@@ -278,7 +284,7 @@ def estimate_dose_response(
     rows = study.frame.dropna(subset=list(dict.fromkeys(used)))
     if rows.empty:
         raise EstimationError("no row is complete", "rows informed for every term")
-    model = _Model(study, rows, terms, "binomial" if not areas else family, level)
+    model = _Model(study, rows, terms, "binomial" if not areas else family, level, quantiles_of == "values")
     x = rows[exposure].to_numpy(dtype=float)
     origin = float(np.median(x)) if reference is None else float(reference)
     if not all(x.min() <= value <= x.max() for value in (origin, *at)):
@@ -290,7 +296,8 @@ def estimate_dose_response(
     label = study.labels.get(exposure, {})
     settings = {
         "adjust": [term.describe() for term in terms], "cluster": study.cluster, "knots": list(placed),
-        "reference": origin, "classes": classes, "level": level, "family": model.law, "rows": len(rows),
+        "reference": origin, "classes": classes, "quantiles_of": quantiles_of, "level": level,
+        "family": model.law, "rows": len(rows),
         "deciles": [float(value) for value in np.quantile(x, np.arange(1, 10) / 10)],
         "label_en": str(label.get("label_en") or exposure),
         "label_fr": str(label.get("label_fr") or label.get("label_en") or exposure),
@@ -310,6 +317,7 @@ class _Model:
     terms: Sequence[Adjustment]
     law: str
     level: float
+    distinct: bool
 
     def fit(self, columns: pd.DataFrame) -> GlmFit:
         design = pd.concat([columns, build_terms(self.rows, self.terms)], axis=1)
@@ -332,7 +340,7 @@ class _Model:
     def follow(
         self, exposure: str, x: NDArray[np.float64], knots: int, reference: float, at: Sequence[float]
     ) -> tuple[pd.DataFrame, list[dict[str, Any]], tuple[float, ...]]:
-        placed = place_knots(x, knots)
+        placed = place_knots(np.unique(x) if self.distinct else x, knots)
         # Powers are nearly collinear: orthonormal columns of the same curves keep the digits, the first one a line.
         raw = restricted_spline(x, placed)
         basis, triangle = np.linalg.qr(raw - raw.mean(axis=0))
@@ -352,8 +360,10 @@ class _Model:
         return curve, tests, placed
 
     def divide(self, exposure: pd.Series, classes: int) -> tuple[pd.DataFrame, dict[str, Any]]:
-        cut, breaks = cut_quantiles(exposure, classes)
+        cut, breaks = cut_quantiles(exposure.drop_duplicates() if self.distinct else exposure, classes)
         levels = list(cut.cat.categories)
+        if self.distinct:
+            cut = pd.cut(exposure, [-np.inf, *breaks, np.inf], labels=levels)
         bounds = [float(exposure.min()), *breaks, float(exposure.max())]
         medians = exposure.groupby(cut, observed=True).median()
         columns = pd.DataFrame({f"class {name}": (cut == name).astype(float) for name in levels[1:]})
