@@ -83,12 +83,28 @@ def test_an_area_without_a_neighbour_has_no_test():
 def test_the_map_hides_an_area_with_its_count(clustered, lang):
     chart = find_local_clusters(clustered, DEPARTEMENTS, seed=1).chart_map(lang=lang)
     (counted,) = chart.data.counts
-    assert counted.column == "observed" and {"cluster", "q", "local_i", "sir"} <= set(counted.derived)
+    assert counted.column == "observed" and {"cluster", "q", "sir"} <= set(counted.derived)
     hidden = chart.data.table.copy()
     hidden.loc[0, ["observed", *counted.derived]] = None
     written = chart.figure(hidden).findobj(lambda artist: hasattr(artist, "get_text"))
     words = [text.get_text() for text in written]
     assert any("(1)" in word for word in words), "one area is hatched"
+
+
+def test_a_hidden_count_is_not_solved_from_the_statistics_of_its_neighbours():
+    areas = list("abcdefgh")
+    line = weights_from_pairs(areas, areas[:-1], areas[1:])
+    others, kept = [22, 18, 25, 31, 12, 15, 20], [area for area in areas if area != "d"]
+    two_figures, published = set(), set()
+    for guess in range(1, 5):
+        sir = ratios([*others[:3], guess, *others[3:]], areas, 16, by="area")
+        found = find_local_clusters(sir, line, permutations=99)
+        values = found.table.set_index("area").loc[kept, "local_i"]
+        two_figures.add(tuple(f"{value:.2g}" for value in values))
+        shown = found.release().table.set_index("area").loc[kept]
+        published.add(shown.to_csv())
+    assert len(two_figures) == 4, "two figures of local I tell which count is hidden"
+    assert len(published) == 1, "what is published is the same whatever the hidden count"
 
 
 def test_bad_questions_are_told(clustered):

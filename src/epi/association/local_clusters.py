@@ -34,6 +34,9 @@ WORDS: dict[str, tuple[str, str, str]] = {
 _SYNTHETIC = {"en": " (SYNTHETIC DATA)", "fr": " (DONNÉES SYNTHÉTIQUES)"}
 
 
+_Q_CLASSES = (0.01, 0.05, 0.1)
+
+
 @dataclass(frozen=True)
 class LocalClusters:
     """Local Moran's I of each area.
@@ -111,19 +114,18 @@ class LocalClusters:
         Returns
         -------
         Release
-            Observed counts are protected, with all that is computed from them. Statistics have two figures:
-            each bears on the counts of the neighbours too.
+            Observed counts are protected, with all that is computed from them. Local I and p stay behind, and
+            q is given by class: those of a published area would give the count of a hidden neighbour back.
         """
-        table = self.table.copy()
-        for column in ("local_i", "p", "q"):
-            table[column] = [float(f"{value:.2g}") for value in table[column]]
+        table = self.table.drop(columns=["local_i", "p"])
+        table["q"] = [_class_of(value) for value in table["q"]]
         headings = {
-            "en": ("Area", "Name", "Observed", "Expected", "SIR", "Local I", "p", "q", "Stands out as"),
-            "fr": ("Code", "Nom", "Observés", "Attendus", "Rapport", "I local", "p", "q", "Se distingue"),
+            "en": ("Area", "Name", "Observed", "Expected", "SIR", "q", "Stands out as"),
+            "fr": ("Code", "Nom", "Observés", "Attendus", "Rapport", "q", "Se distingue"),
         }[lang]
         return Release(
             table,
-            counts=(Counted("observed", adds_up_within=(), derived=("sir", "local_i", "p", "q", "cluster")),),
+            counts=(Counted("observed", adds_up_within=(), derived=("sir", "q", "cluster")),),
             title=self.title(lang),
             note=self.note(lang),
             not_counts=("expected",),
@@ -181,6 +183,12 @@ class LocalClusters:
 
         standing = self.table[~self.table["cluster"].isin([NONE, ""])]
         return f"<p>{html.escape(str(self))}</p>" + standing.to_html(index=False, float_format="{:,.2g}".format)
+
+
+def _class_of(q: float) -> str | None:
+    if q != q:
+        return None
+    return next((f"≤ {limit:g}" for limit in _Q_CLASSES if q <= limit), f"> {_Q_CLASSES[-1]:g}")
 
 
 def find_local_clusters(
