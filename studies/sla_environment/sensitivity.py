@@ -225,6 +225,45 @@ def screen_control_outcome(
     return screen_exposures(first, second, exposures=exposures, adjust=[*PERSONAL, *adjustment], joint=False)
 
 
+CONTROL_EXPOSURES = ("n_gp_per_1000",)
+"""Exposures that cannot cause the disease, declared beforehand: a doctor nearby goes with density and with referral."""
+
+
+def screen_control_exposures(
+    workspace: Workspace, main: Variant, *, control_networks: Sequence[str], **definition: Any
+) -> Screen:
+    """Screen exposures that cannot cause the disease, by the main analysis.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        The data.
+    main : Variant
+        The main analysis.
+    control_networks : sequence of str
+        Networks of the comparable controls.
+    **definition : object
+        Arguments of `select_cases` and, for those they share, of `select_controls`.
+
+    Returns
+    -------
+    Screen
+        Associations that should be null.
+    """
+    shared = {name: definition[name] for name in ("start", "end", "minimum_age", "minimal_population")}
+    cases = select_cases(workspace, **definition)
+    controls = select_controls(workspace, **shared, control_group=main.controls, control_networks=control_networks)
+    wanted = sorted({*CONTROL_EXPOSURES, "centre_distance_km", "density_km2", "fdep_like"})
+    window = exposure_window(main.lag_years)
+    return screen_exposures(
+        cases.enrich(wanted, window=window),
+        controls.enrich(wanted, window=window),
+        exposures=list(CONTROL_EXPOSURES),
+        adjust=[*PERSONAL, *main.adjustment],
+        joint=False,
+    )
+
+
 FIELDS = {"cases": "cases", "controls": "controls", "lag": "lag_years", "adjustment": "adjustment"}
 
 

@@ -9,6 +9,7 @@ from epi.association.dose_response import DoseResponse, estimate_dose_response
 from epi.association.joint_fit import fit_joint_model
 from epi.association.joint_model import JointModel
 from epi.association.local_clusters import LocalClusters, find_local_clusters
+from epi.association.negative_controls import NegativeControls, check_negative_controls
 from epi.association.overdispersion import Overdispersion, check_overdispersion
 from epi.association.power import DetectableRatios, minimum_detectable_ratio
 from epi.association.raised_risk import RaisedRisk, check_raised_risk
@@ -31,6 +32,7 @@ __all__ = [
     "EValue",
     "JointModel",
     "LocalClusters",
+    "NegativeControls",
     "Overdispersion",
     "RaisedRisk",
     "Rates",
@@ -42,6 +44,7 @@ __all__ = [
     "SpatialRegression",
     "SpecificationCurve",
     "check_autocorrelation",
+    "check_negative_controls",
     "check_overdispersion",
     "check_raised_risk",
     "e_value",

@@ -80,12 +80,13 @@ class SpatialAutocorrelation:
         Returns
         -------
         Release
-            Statistics of all areas together, to four figures: they bear on every count and tell none.
+            Statistics of all areas together, to three figures: each bears on every count, so that who knows all
+            counts but one could find it (SECURITY.md).
         """
         table = self.table.copy()
         table["of"] = [OF[name][lang] for name in table["of"]]
         for column in ("value", "null_mean", "null_sd", "z"):
-            table[column] = [float(f"{value:.4g}") for value in table[column]]
+            table[column] = [float(f"{value:.3g}") for value in table[column]]
         headings = {
             "en": ("Statistic", "Of", "Value", "Expected", "SD", "z", "p", "p by draws", "Areas", "Links", "Islands"),
             "fr": ("Statistique", "De", "Valeur", "Attendue", "Écart-type", "z", "p", "p par tirages", "Territoires",

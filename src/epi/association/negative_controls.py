@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 ESTIMATES = ("estimate", "ci_low", "ci_high")
 CALIBRATED = ("calibrated", "calibrated_low", "calibrated_high", "calibrated_p")
-COMPARED = ("relative", "relative_low", "relative_high")
 ROLES = ("control outcome", "control exposure", "studied")
 
 
@@ -40,8 +39,7 @@ class NegativeControls:
         One row for each control and each exposure under study: `role` (one of :data:`ROLES`), `exposure`,
         `label_en`, `label_fr`, `n_cases`, `estimate`, `ci_low`, `ci_high`, `p`; of the exposures under study also
         `calibrated`, `calibrated_low`, `calibrated_high`, `calibrated_p` (the systematic error of the controls taken
-        out; missing with fewer than four controls) and `relative`, `relative_low`, `relative_high` (ratio to the
-        estimate of the same exposure for the control outcome).
+        out; missing with fewer than four controls).
     null : EmpiricalNull or None
         Law of the systematic error, when there are controls enough.
     measure : {"OR", "RR"}
@@ -88,15 +86,15 @@ class NegativeControls:
             ratio, spread = (format_number(x, 2, lang=lang) for x in (np.exp(self.null.mean), self.null.spread))
             return (
                 f"{words} Erreur systématique : rapport {ratio}, écart-type {spread} (log) ; valeurs recalées selon "
-                "Schuemie (2014, 2018). Les contrôles partagent des personnes : leurs erreurs ne sont pas indépendantes."
+                "Schuemie (2014, 2018). Les contrôles partagent des personnes : leurs erreurs sont liées."
             )
         words = f"{n} negative controls; their smallest p, times their number, {told}."
         if self.null is None:
             return f"{words} Fewer than {LEAST}: nothing is calibrated."
         ratio, spread = (format_number(x, 2, lang=lang) for x in (np.exp(self.null.mean), self.null.spread))
         return (
-            f"{words} Systematic error: ratio {ratio}, standard deviation {spread} (log); calibrated after Schuemie (2014, "
-            "2018). Controls share persons: their errors are not independent."
+            f"{words} Systematic error: ratio {ratio}, standard deviation {spread} (log); calibrated after Schuemie "
+            "(2014, 2018). Controls share persons: their errors are not independent."
         )
 
     def release(self, lang: Lang = "en") -> Release:
@@ -114,7 +112,7 @@ class NegativeControls:
         """
         other = "fr" if lang == "en" else "en"
         table = self.table.drop(columns=[f"label_{other}", "exposure"]).rename(columns={f"label_{lang}": "label"})
-        derived = [*ESTIMATES, "p", *CALIBRATED, *COMPARED]
+        derived = [*ESTIMATES, "p", *CALIBRATED]
         empty = [name for name in derived if table[name].isna().all()]
         table = table.drop(columns=empty)
         if lang == "fr":
@@ -123,9 +121,9 @@ class NegativeControls:
         title = {"en": "Negative controls", "fr": "Contrôles négatifs"}[lang]
         words = {
             "en": ("Role", "Exposure", "Cases", self.measure, "Low", "High", "p", "Calibrated", "Low", "High",
-                   "Calibrated p", "Relative to the control outcome", "Low", "High"),
+                   "Calibrated p"),
             "fr": ("Rôle", "Exposition", "Cas", self.measure, "Basse", "Haute", "p", "Recalé", "Basse", "Haute",
-                   "p recalé", "Relatif à la maladie témoin", "Basse", "Haute"),
+                   "p recalé"),
         }[lang]  # fmt: skip
         labels = dict(zip(("role", "label", "n_cases", *derived), words, strict=True))
         kept = tuple(name for name in derived if name in table)
@@ -187,52 +185,40 @@ def check_negative_controls(
 
     Notes
     -----
-    The relative estimate takes away the bias that both outcomes share (their groups of persons being apart, their
-    errors add up); the step of the control's estimate is brought to that of the screen. The calibrated one takes
-    away the mean error of all controls and adds the spread of it to the limits.
+    The calibrated estimate takes away the mean error of the controls and adds the spread of it to the limits. Errors of
+    controls are taken as independent; those that share persons are not, and make the mean look a little surer than it
+    is. It is a sensitivity analysis: the estimates of the screen stay the result.
     """
     check_level(level)
     if outcome is None and exposures is None:
         raise ParameterError("there is no negative control", "a screen of a control outcome, or of control exposures")
     for other in (outcome, exposures):
         if other is not None and other.measure != screen.measure:
-            raise ParameterError(f"controls are {other.measure}, the screen is {screen.measure}", "the same design")
+            raise ParameterError(
+                f"controls are {other.measure}, the screen is {screen.measure}", "screens of the same design"
+            )
     both = sorted(set(_rows(exposures)["exposure"]) & set(_rows(screen)["exposure"])) if exposures is not None else []
     if both:
         raise ParameterError(f"{', '.join(both)} cannot be both control and studied", "exposures that are apart")
     studied = _rows(screen)
-    control = None if outcome is None else _rows(outcome)
-    given = ((control, ROLES[0]), (None if exposures is None else _rows(exposures), ROLES[1]))
-    parts = [frame.assign(role=role) for frame, role in given if frame is not None and len(frame)]
+    given = [(_rows(one), role) for one, role in ((outcome, ROLES[0]), (exposures, ROLES[1])) if one is not None]
+    parts = [frame.assign(role=role) for frame, role in given if len(frame)]
     if not parts:
         raise EstimationError("no negative control could be estimated", "controls with cases enough")
     controls = pd.concat(parts, ignore_index=True)
     null = fit_empirical_null(controls["log"], controls["error"]) if len(controls) >= LEAST else None
-    found = []
+    found: list[dict[str, Any]] = []
     for row in studied.to_dict("records"):
-        values = dict.fromkeys((*CALIBRATED, *COMPARED), np.nan)
+        values = {name: float("nan") for name in CALIBRATED}
         if null is not None:
             log, low, high = null.interval(row["log"], row["error"], level)
-            values |= dict(zip(CALIBRATED, (np.exp(log), np.exp(low), np.exp(high), null.p(row["log"], row["error"])),
-                               strict=True))  # fmt: skip
-        same = None if control is None else control[control["exposure"] == row["exposure"]]
-        if same is not None and len(same):
-            one = same.iloc[0]
-            step = row["unit_size"] / one["unit_size"]
-            apart, error = row["log"] - one["log"] * step, float(np.hypot(row["error"], one["error"] * step))
-            half = _quantile(level) * error
-            values |= dict(zip(COMPARED, np.exp([apart, apart - half, apart + half]), strict=True))
-        found.append({**row, "role": ROLES[2], **values})
+            ends = (*map(float, np.exp([log, low, high])), null.p(row["log"], row["error"]))
+            values = dict(zip(CALIBRATED, ends, strict=True))
+        found.append({**{str(name): value for name, value in row.items()}, "role": ROLES[2], **values})
     table = pd.concat([controls, pd.DataFrame(found)], ignore_index=True)
-    order = ["role", "exposure", "label_en", "label_fr", "n_cases", *ESTIMATES, "p", *CALIBRATED, *COMPARED]
+    order = ["role", "exposure", "label_en", "label_fr", "n_cases", *ESTIMATES, "p", *CALIBRATED]
     settings = {"level": level, "adjust": list(screen.settings["adjust"]), "controls": len(controls)}
     return NegativeControls(table.reindex(columns=order), null, screen.measure, settings)
-
-
-def _quantile(level: float) -> float:
-    from scipy.stats import norm
-
-    return float(norm.isf((1 - level) / 2))
 
 
 def _rows(screen: Screen) -> pd.DataFrame:

@@ -27,7 +27,8 @@ _WORDS = {
     },
     "fr": {
         "control outcome": "maladie témoin", "control exposure": "exposition témoin", "studied": "étudiée",
-        "title": "Contrôles négatifs et expositions étudiées", "band": "erreur systématique d'un contrôle de plus, 95 %",
+        "title": "Contrôles négatifs et expositions étudiées",
+        "band": "erreur systématique d'un contrôle de plus, 95 %",
         "calibrated": "recalé",
     },
 }  # fmt: skip
@@ -109,7 +110,7 @@ def _draw(found: NegativeControls, shown: pd.DataFrame, lang: Lang) -> Figure:
     axis.grid(axis="x", color=GRID, lw=0.7, zorder=0)
     axis.set_axisbelow(True)
     axis.set_xlabel(found.measure)
-    figure.legend(loc="outside upper left", ncols=3, frameon=False, fontsize=8.5)
+    axis.legend(loc="lower left", bbox_to_anchor=(-0.5, 1.0), ncols=3, frameon=False, fontsize=8.5)
     figure.suptitle(words["title"], x=0.01, ha="left", fontsize=11, fontweight="bold")
     note = "\n".join(textwrap.wrap(found.note(lang), 130))
     figure.supxlabel(note, x=0.01, ha="left", fontsize=7.8, color=MUTED)

@@ -39,11 +39,11 @@ class Overdispersion:
         Returns
         -------
         Release
-            The table; statistics, which bear on all counts together, to four figures.
+            The table; statistics, which bear on all counts together, to three figures.
         """
         table = self.table.copy()
         for column in ("statistic", "null_mean", "null_sd"):
-            table[column] = [float(f"{value:.4g}") for value in table[column]]
+            table[column] = [float(f"{value:.3g}") for value in table[column]]
         return Release(
             table=table,
             title="Tests of a constant relative risk",

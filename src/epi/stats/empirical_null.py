@@ -1,8 +1,8 @@
 """What a study finds where there is nothing to find: the law of its systematic error, from negative controls.
 
-Schuemie and others, Stat Med 2014;33:209 and Proc Natl Acad Sci 2018;115:2571. The error of each control is drawn from a
-normal law of unknown mean and spread, over its random error. Mean and spread are integrated over (flat priors; the
-spread's from 0 to 1 on the log scale), so that few controls give wide answers, not sure ones.
+Schuemie and others, Stat Med 2014;33:209 and Proc Natl Acad Sci 2018;115:2571. The error of each control is drawn
+from a normal law of unknown mean and spread, over its random error. Mean and spread are integrated over (flat
+priors; the spread's from 0 to 1 on the log scale), so that few controls give wide answers, not sure ones.
 """
 
 from __future__ import annotations
