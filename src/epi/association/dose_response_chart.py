@@ -127,7 +127,9 @@ def _draw(found: DoseResponse, shown: pd.DataFrame, title: str, lang: Lang) -> F
     ticks = log_ticks(bottom, top)
     axis.set_yticks(ticks, [format_number(tick, decimals(ticks), lang=lang) for tick in ticks])
     axis.minorticks_off()
-    axis.set_xlim(x.min(), x.max())
+    ends = np.concatenate([x, classes["value"].to_numpy(float)])
+    pad = 0.02 * (ends.max() - ends.min())
+    axis.set_xlim(ends.min() - pad, ends.max() + pad)
     axis.grid(axis="y", color=GRID, lw=0.7, zorder=0)
     axis.set_axisbelow(True)
     inside = [value for value in found.settings["deciles"] if x.min() <= value <= x.max()]
