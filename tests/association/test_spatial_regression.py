@@ -69,6 +69,23 @@ def test_the_share_of_outdoor_workers_weakens_once_space_is_taken_into_account()
     assert "bym2" in result._repr_html_()
 
 
+def test_a_region_without_a_case_is_left_out_of_models_with_regions():
+    silent = np.array(LIP["observed"]) == 0
+    assert 1 < silent.sum() < 5
+    regions = VALUES.assign(part=np.where(silent, "z", VALUES["part"]))
+    models = ["poisson", "quasi-poisson", "negative-binomial"]
+    found = fit_spatial_regression(scotland(), regions, ["aff"], region="part", models=models)
+    without = fit_spatial_regression(scotland(~silent), VALUES[~silent], ["aff"], region="part", models=models)
+    for model in models:
+        left, right = row(found, model, "region"), row(without, model, "region")
+        assert left[["rr", "rr_low", "rr_high", "p", "areas", "cases"]].equals(
+            right[["rr", "rr_low", "rr_high", "p", "areas", "cases"]]
+        )
+        assert row(found, model, "none")["areas"] == 56 == left["areas"] + silent.sum()
+    assert f"{silent.sum()} areas in regions without a case are left out" in found.release().note
+    assert "without a case" not in without.release().note
+
+
 def test_the_order_of_rows_does_not_matter():
     order = np.random.default_rng(1).permutation(56)
     first = fit_spatial_regression(scotland(), VALUES, ["aff"], weights=WEIGHTS)

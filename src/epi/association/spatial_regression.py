@@ -40,7 +40,8 @@ class SpatialRegression:
         `rr` is for, `rr_low`, `rr_high`, `p` (missing for ``bym2``, whose limits are of the posterior),
         `areas`, `cases`, and `status`, empty when there is an estimate, else why not.
     settings : mapping
-        What determined the estimates; ``left_out`` is the number of areas without complete values.
+        What determined the estimates; ``left_out`` is the number of areas without complete values, ``silent`` that
+        of areas in regions without a case, which models with an effect of each region leave out.
     """
 
     table: pd.DataFrame
@@ -55,9 +56,11 @@ class SpatialRegression:
             The table; the number of cases is protected.
         """
         adjust = ", ".join(self.settings["adjust"]) or "nothing"
+        silent = self.settings["silent"]
+        told = f" {silent} areas in regions without a case are left out where regions have effects." if silent else ""
         # A model without any estimate has its reason in the note rather than empty rows.
         lost = self.table[self.table["status"] != ""]
-        told = "".join(f" {model}: {why}." for model, why in lost[["model", "status"]].drop_duplicates().to_numpy())
+        told += "".join(f" {model}: {why}." for model, why in lost[["model", "status"]].drop_duplicates().to_numpy())
         table = self.table[self.table["status"] == ""].drop(columns="status").reset_index(drop=True)
         return Release(
             table=table,
@@ -103,7 +106,8 @@ def fit_spatial_regression(
         Who is whose neighbour, for ``bym2``.
     region : str, optional
         Column of regions, or a level of territory above: each model but ``bym2`` is fitted a second
-        time with an effect of each.
+        time with an effect of each. Regions without a case are left out there: their effect has no finite value, and
+        they say nothing of differences within regions.
     models : sequence of str, optional
         Among ``poisson``, ``quasi-poisson``, ``negative-binomial`` and ``bym2``; by default
         ``quasi-poisson``, ``negative-binomial``, and ``bym2`` when there are weights.
@@ -195,15 +199,22 @@ def fit_spatial_regression(
     table = pd.DataFrame(rows)
     table = table[table["exposure"].isin(list(exposures))].sort_values("exposure", kind="stable", ignore_index=True)
     table.insert(3, "step", table["exposure"].map({name: float(unit.size) for name, unit in units.items()}))
-    table["areas"], table["cases"] = len(complete), int(complete["observed"].sum())
+    table["cases"] = int(complete["observed"].sum())
     table["status"] = table.pop("status")
     settings = {
         "exposures": list(exposures), "adjust": [term.describe() for term in terms],
         "steps": {name: float(unit.size) for name, unit in units.items()}, "models": list(wanted), "region": region,
         "level": level, "left_out": len(data) - len(complete),
+        "silent": len(complete) - len(_with_cases(complete, region)) if region else 0,
         **{name: sir.settings[name] for name in ("by", "strata", "reference", "years", "note") if name in sir.settings},
     }  # fmt: skip
     return SpatialRegression(table, settings)
+
+
+def _with_cases(data: pd.DataFrame, region: str) -> pd.DataFrame:
+    """Leave out the regions without a case: given its total, such a region says nothing of what goes on within it."""
+    informed = data["observed"].groupby(data[region]).transform("sum") > 0
+    return data[informed].reset_index(drop=True)
 
 
 def _likelihood(
@@ -211,6 +222,8 @@ def _likelihood(
 ) -> list[dict[str, Any]]:
     from scipy import stats
 
+    if region:
+        data = _with_cases(data, region)
     design = data[names].astype(float)
     if region:
         design = design.join(pd.get_dummies(data[region], prefix="region", drop_first=True).astype(float))
@@ -226,7 +239,8 @@ def _likelihood(
     except EstimationError as error:
         if "not overdispersed" not in str(error):
             raise
-        gone = {"rr": np.nan, "rr_low": np.nan, "rr_high": np.nan, "p": np.nan, "status": "counts not overdispersed"}
+        gone = {"rr": np.nan, "rr_low": np.nan, "rr_high": np.nan, "p": np.nan, "areas": len(data),
+                "status": "counts not overdispersed"}  # fmt: skip
         return [{"exposure": name, "model": model, "space": space, **gone} for name in names]
     # A dispersion that was estimated has Student's law, as in R's summary of a quasi-likelihood.
     law = stats.t(len(data) - len(fit.coefficients)) if model == "quasi-poisson" else stats.norm()
@@ -236,7 +250,7 @@ def _likelihood(
         half = law.ppf((1 + level) / 2) * se
         rows.append(
             {"exposure": name, "model": model, "space": space, "rr": np.exp(b), "rr_low": np.exp(b - half),
-             "rr_high": np.exp(b + half), "p": float(2 * law.sf(abs(b / se))), "status": ""}
+             "rr_high": np.exp(b + half), "p": float(2 * law.sf(abs(b / se))), "areas": len(data), "status": ""}
         )  # fmt: skip
     return rows
 
@@ -250,6 +264,6 @@ def _posterior(data: pd.DataFrame, names: list[str], weights: SpatialWeights, le
     low, middle, high = (np.exp(fit.coefficients.quantile(p)) for p in (tail, 0.5, 1 - tail))
     return [
         {"exposure": name, "model": "bym2", "space": "neighbours", "rr": middle[i], "rr_low": low[i],
-         "rr_high": high[i], "p": np.nan, "status": ""}
+         "rr_high": high[i], "p": np.nan, "areas": len(data), "status": ""}
         for i, name in enumerate(names, start=1)
     ]  # fmt: skip
