@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import epi
 from epi.association import check_autocorrelation, estimate_sir, find_local_clusters
 from epi.errors import ParameterError
 from epi.geography import neighbours
@@ -105,6 +106,29 @@ def test_a_hidden_count_is_not_solved_from_the_statistics_of_its_neighbours():
         published.add(shown.to_csv())
     assert len(two_figures) == 4, "two figures of local I tell which count is hidden"
     assert len(published) == 1, "what is published is the same whatever the hidden count"
+
+
+def test_tests_of_all_areas_leave_where_no_count_or_many_are_hidden(clustered):
+    def printed(small):
+        observed = clustered.table["observed"].to_numpy().copy()
+        observed[:small] = 1 + np.arange(small) % 10
+        found = check_autocorrelation(ratios(observed, clustered.table["area"]), DEPARTEMENTS, permutations=99)
+        shown = epi.output(found, f"hidden_{small}").decision.table
+        return found.table, shown, found.estimates()
+
+    exact, shown, estimates = printed(0)
+    assert shown["p_permutation"].tolist() == exact["p_permutation"].tolist()
+    assert shown["value"].tolist() == [float(f"{value:.3g}") for value in exact["value"]]
+    assert [estimate.estimate for estimate in estimates] == shown.loc[[0, 2, 3], "value"].tolist()
+    exact, shown, estimates = printed(12)
+    assert shown["value"].tolist() == [float(f"{value:.2g}") for value in exact["value"]]
+    assert set(shown["p_permutation"]) <= {"≤ 0.01", "≤ 0.05", "≤ 0.1", "> 0.1"}
+    assert len(estimates) == 3
+    for small in (1, 9):
+        _, shown, estimates = printed(small)
+        assert shown[["value", "null_mean", "null_sd", "z"]].isna().all(axis=None)
+        assert shown["p_permutation"].notna().all()
+        assert estimates == []
 
 
 def test_bad_questions_are_told(clustered):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from epi.association.smoothing import informed_areas
+from epi.association.withholding import count_small, must_withhold, round_statistic, show_p, withheld_note
 from epi.errors import ParameterError
 from epi.results import Estimate, Release
 from epi.stats.spatial.moran import geary_test, moran_test
@@ -39,7 +40,7 @@ class SpatialAutocorrelation:
         `null_sd` without autocorrelation, `z`, `p_analytic` (missing where only
         draws tell), `p_permutation`, `areas`, `links`, `islands`.
     settings : mapping
-        What determined them.
+        What determined them, with the number of ``small`` areas, whose count must be hidden.
     """
 
     table: pd.DataFrame
@@ -56,15 +57,19 @@ class SpatialAutocorrelation:
         Returns
         -------
         list of Estimate
-            One for each row of Moran's I, by what it is of.
+            One for each row of Moran's I, by what it is of, as it may leave; none where it may not.
         """
+        small = self.settings["small"]
+        if must_withhold(small):
+            return []
         rows = self.table[self.table["statistic"] == "Moran's I"]
+        told = {name: value for name, value in self.settings.items() if name != "small"}
         return [
             Estimate(
                 name,
-                float(row["value"]),
+                round_statistic(row["value"], small),
                 stratum={"of": str(row["of"])},
-                settings={"p_permutation": float(row["p_permutation"]), "areas": int(row["areas"]), **self.settings},
+                settings={"p": show_p(row["p_permutation"], small), "areas": int(row["areas"]), **told},
             )
             for _, row in rows.iterrows()
         ]
@@ -80,13 +85,15 @@ class SpatialAutocorrelation:
         Returns
         -------
         Release
-            Statistics of all areas together, to three figures: each bears on every count, so that who knows all
-            counts but one could find it (SECURITY.md).
+            Statistics bear on all counts together: where some are hidden they are given to two figures and p by
+            class, or withheld (:mod:`epi.association.withholding`).
         """
-        table = self.table.copy()
+        table, small = self.table.copy(), self.settings["small"]
         table["of"] = [OF[name][lang] for name in table["of"]]
         for column in ("value", "null_mean", "null_sd", "z"):
-            table[column] = [float(f"{value:.3g}") for value in table[column]]
+            table[column] = [round_statistic(value, small) for value in table[column]]
+        for column in ("p_analytic", "p_permutation"):
+            table[column] = [show_p(value, small) for value in table[column]]
         headings = {
             "en": ("Statistic", "Of", "Value", "Expected", "SD", "z", "p", "p by draws", "Areas", "Links", "Islands"),
             "fr": ("Statistique", "De", "Valeur", "Attendue", "Écart-type", "z", "p", "p par tirages", "Territoires",
@@ -101,8 +108,8 @@ class SpatialAutocorrelation:
         return Release(
             table,
             title=title,
-            note=note,
-            not_counts=("areas", "links", "islands", "value", "null_mean", "null_sd"),
+            note=note + withheld_note(small, lang),
+            not_counts=("areas", "links", "islands", "value", "null_mean", "null_sd", "p_analytic", "p_permutation"),
             labels=dict(zip(table.columns, headings, strict=True)),
         )
 
@@ -199,7 +206,7 @@ def check_autocorrelation(
     ]  # fmt: skip
     settings = {
         "by": sir.settings["by"], "permutations": permutations, "alternative": alternative, "islands": islands,
-        "seed": seed, "adjust": list(adjust),
+        "seed": seed, "adjust": list(adjust), "small": count_small(known["observed"]),
     }  # fmt: skip
     return SpatialAutocorrelation(pd.DataFrame(rows), settings)
 

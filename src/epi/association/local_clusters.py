@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from epi.association.smoothing import informed_areas
+from epi.association.withholding import class_of_p
 from epi.errors import ParameterError
 from epi.geography import communes as places
 from epi.results import Counted, Release
@@ -32,9 +33,6 @@ WORDS: dict[str, tuple[str, str, str]] = {
 }
 """The area, then its neighbours, against the mean: English, French, colour."""
 _SYNTHETIC = {"en": " (SYNTHETIC DATA)", "fr": " (DONNÉES SYNTHÉTIQUES)"}
-
-
-_Q_CLASSES = (0.01, 0.05, 0.1)
 
 
 @dataclass(frozen=True)
@@ -118,7 +116,7 @@ class LocalClusters:
             q is given by class: those of a published area would give the count of a hidden neighbour back.
         """
         table = self.table.drop(columns=["local_i", "p"])
-        table["q"] = [_class_of(value) for value in table["q"]]
+        table["q"] = [class_of_p(value) for value in table["q"]]
         headings = {
             "en": ("Area", "Name", "Observed", "Expected", "SIR", "q", "Stands out as"),
             "fr": ("Code", "Nom", "Observés", "Attendus", "Rapport", "q", "Se distingue"),
@@ -183,12 +181,6 @@ class LocalClusters:
 
         standing = self.table[~self.table["cluster"].isin([NONE, ""])]
         return f"<p>{html.escape(str(self))}</p>" + standing.to_html(index=False, float_format="{:,.2g}".format)
-
-
-def _class_of(q: float) -> str | None:
-    if q != q:
-        return None
-    return next((f"≤ {limit:g}" for limit in _Q_CLASSES if q <= limit), f"> {_Q_CLASSES[-1]:g}")
 
 
 def find_local_clusters(

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from epi.association.smoothing import informed_areas
+from epi.association.withholding import count_small, round_statistic, show_p, withheld_note
 from epi.results import Release
 from epi.stats.spatial.overdispersion import dispersion_tests
 
@@ -27,7 +28,7 @@ class Overdispersion:
         One row a test: `test`, `statistic`, `null_mean`, `null_sd`, `p` (by the law of reference),
         `p_simulated`.
     settings : mapping
-        What determined them, with the number of `areas`.
+        What determined them, with the number of `areas`, and of ``small`` ones, whose count must be hidden.
     """
 
     table: pd.DataFrame
@@ -39,17 +40,21 @@ class Overdispersion:
         Returns
         -------
         Release
-            The table; statistics, which bear on all counts together, to three figures.
+            The table. Statistics bear on all counts together: where some are hidden they are given to two figures
+            and p by class, or withheld (:mod:`epi.association.withholding`).
         """
-        table = self.table.copy()
+        table, small = self.table.copy(), self.settings["small"]
         for column in ("statistic", "null_mean", "null_sd"):
-            table[column] = [float(f"{value:.3g}") for value in table[column]]
+            table[column] = [round_statistic(value, small) for value in table[column]]
+        for column in ("p", "p_simulated"):
+            table[column] = [show_p(value, small) for value in table[column]]
         return Release(
             table=table,
             title="Tests of a constant relative risk",
-            not_counts=("statistic", "null_mean", "null_sd"),
+            not_counts=("statistic", "null_mean", "null_sd", "p", "p_simulated"),
             note=f"{self.settings['areas']} areas by {self.settings['by']}; one-sided p, also by "
-            f"{self.settings['draws']:,} draws of the total over the areas.{self.settings['note']}",
+            f"{self.settings['draws']:,} draws of the total over the areas.{self.settings['note']}"
+            + withheld_note(small),
             labels={"test": "Test", "statistic": "Statistic", "null_mean": "Mean if constant",
                     "null_sd": "SD if constant", "p": "p", "p_simulated": "p by simulation"},
         )  # fmt: skip
@@ -108,6 +113,7 @@ def check_overdispersion(sir: Sir, *, draws: int = 9_999, seed: int = 1) -> Over
     )
     settings = {
         "areas": len(known),
+        "small": count_small(known["observed"]),
         "draws": draws,
         "seed": seed,
         **{name: sir.settings[name] for name in ("by", "strata", "reference", "years", "note") if name in sir.settings},

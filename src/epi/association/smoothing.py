@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 
+from epi.association.withholding import LEAST_HIDDEN, count_small, must_withhold, replace_hidden
 from epi.errors import EstimationError, ParameterError
 from epi.geography import communes as places
 from epi.results import Counted, Release
@@ -37,6 +38,11 @@ SURE = (0.01, 0.99)
 """A published probability is neither 0 nor 1."""
 DERIVED = ("sir", "rr", "rr_low", "rr_high", "exceedance")
 FLAT = "no variation beyond chance"
+FOUND = ["rr", "rr_low", "rr_high", "exceedance", "status"]
+FROM_PRINTED = (
+    f" Some counts must be hidden, but of fewer than {LEAST_HIDDEN} areas: they were replaced by their mean given that "
+    "they are small, so that these figures do not give them back."
+)
 
 
 @dataclass(frozen=True)
@@ -55,12 +61,15 @@ class SmoothedRatios:
         What the counts say of all areas together, by the method's own names.
     settings : mapping
         What determined the estimates.
+    from_printed : SmoothedRatios, optional
+        The same from counts that do not tell hidden ones, where those of the table would: what is published.
     """
 
     table: pd.DataFrame
     posterior: Posterior
     parameters: Mapping[str, float]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    from_printed: SmoothedRatios | None = None
 
     def title(self, lang: Lang = "en") -> str:
         """Name the estimate.
@@ -85,11 +94,13 @@ class SmoothedRatios:
         -------
         Release
             The table. Smoothed figures give the observed number back to who knows the law, so they
-            fall with it; the others are rounded, since each bears on all counts.
+            fall with it. The others are rounded, since each bears on all counts; where they would still give a
+            hidden one back, they are those of the counts that are printed (:mod:`epi.association.withholding`).
         """
         table = self.table.copy()
-        smoothed = ["rr", "rr_low", "rr_high", "exceedance"]
-        table[smoothed] = table[smoothed].round(DECIMALS)
+        if self.from_printed is not None:
+            table = table.drop(columns=FOUND).join(self.from_printed.table[FOUND])[list(table.columns)]
+        table[FOUND[:-1]] = table[FOUND[:-1]].round(DECIMALS)
         table["exceedance"] = table["exceedance"].clip(*SURE)
         threshold = f"{self.settings['threshold']:g}"
         return Release(
@@ -99,7 +110,8 @@ class SmoothedRatios:
             note=f"Posterior limits at {self.settings['level']:.0%}"
             + ("" if self.settings["method"] == "bym2" else ", the common law of the risks being taken as known")
             + f"; exceedance: posterior probability of a relative risk above {threshold}, "
-            f"given between 0.01 and 0.99.{self.settings['note']}",
+            f"given between 0.01 and 0.99.{self.settings['note']}"
+            + (FROM_PRINTED if self.from_printed is not None else ""),
             not_counts=("expected",),
             labels={
                 "area": "Area", "name": "Name", "observed": "Observed", "expected": "Expected", "sir": "SIR",
@@ -128,7 +140,9 @@ class SmoothedRatios:
         """
         table = self.table.copy()
         table.loc[table["rr"].notna(), "exceedance"] = self.posterior.exceedance(threshold)
-        return SmoothedRatios(table, self.posterior, self.parameters, {**self.settings, "threshold": float(threshold)})
+        settings = {**self.settings, "threshold": float(threshold)}
+        printed = self.from_printed.with_threshold(threshold) if self.from_printed else None
+        return SmoothedRatios(table, self.posterior, self.parameters, settings, printed)
 
     def chart_map(self, level: str | None = None, *, lang: Lang = "en", **options: Any) -> Chart:
         """Draw the map of the smoothed ratios.
@@ -307,14 +321,22 @@ def smooth_ratios(
     check_level(level)
     if method not in METHODS:
         raise ParameterError(f"method is {method!r}", " or ".join(map(repr, METHODS)))
-    known = informed_areas(sir)
-    observed, expected = known["observed"].to_numpy(dtype=float), known["expected"].to_numpy(dtype=float)
     if (method == "bym2") != (weights is not None):
         raise ParameterError(
             f"method {method!r} {'needs' if method == 'bym2' else 'takes no'} spatial weights",
             "weights with bym2, and with it alone",
             "epi.geography.neighbours(level) gives them",
         )
+    smoothed = _smooth(sir, method, weights, threshold, level)
+    if must_withhold(count_small(sir.table["observed"])):
+        stand_in = replace(sir, table=sir.table.assign(observed=replace_hidden(sir)))
+        smoothed = replace(smoothed, from_printed=_smooth(stand_in, method, weights, threshold, level))
+    return smoothed
+
+
+def _smooth(sir: Sir, method: str, weights: SpatialWeights | None, threshold: float, level: float) -> SmoothedRatios:
+    known = informed_areas(sir)
+    observed, expected = known["observed"].to_numpy(dtype=float), known["expected"].to_numpy(dtype=float)
     if weights is not None:
         model = fit_bym2(observed, expected, weights.select(known["area"]))
         learned = {
@@ -322,37 +344,15 @@ def smooth_ratios(
             for name, law in (("sigma", model.sigma), ("phi", model.phi))
             for end, part in (("", "median"), ("_low", "low"), ("_high", "high"))
         }
-        return present_smoothed(sir, model, learned, method, threshold, level)
+        return _present(sir, model, learned, method, threshold, level)
     fits = {"poisson-gamma": poisson_gamma, "clayton-kaldor": log_normal, "marshall": marshall}
     fit = fits[method](observed, expected)
-    return present_smoothed(sir, fit, fit.parameters, method, threshold, level)
+    return _present(sir, fit, fit.parameters, method, threshold, level)
 
 
-def present_smoothed(
+def _present(
     sir: Sir, posterior: Posterior, parameters: Mapping[str, float], method: str, threshold: float, level: float
 ) -> SmoothedRatios:
-    """Set out the laws of areas as a result.
-
-    Parameters
-    ----------
-    sir : Sir
-        Incidence ratios that were smoothed.
-    posterior : Posterior
-        Laws of the areas that have a ratio, sorted by area.
-    parameters : mapping
-        Parameters common to all areas.
-    method : str
-        One of :data:`METHODS`.
-    threshold : float
-        Relative risk whose exceedance is asked for.
-    level : float
-        Probability inside the limits.
-
-    Returns
-    -------
-    SmoothedRatios
-        The result.
-    """
     columns = ["area", "name", "observed", "expected", "sir", "status"]
     table = sir.table.sort_values("area", ignore_index=True)[columns]
     status = table.pop("status")
