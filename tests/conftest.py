@@ -7,6 +7,12 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same examples in every run, so that a red test is a change of the code; EPI_RANDOM_EXAMPLES=1 draws new ones.
+settings.register_profile("fixed", derandomize=True, deadline=None)
+settings.register_profile("random", derandomize=False, deadline=None)
+settings.load_profile("random" if os.environ.get("EPI_RANDOM_EXAMPLES") == "1" else "fixed")
 
 PERSONS = int(os.environ.get("EPI_TEST_PERSONS", "10000000"))
 

@@ -177,7 +177,7 @@ def test_all_unknown_codes_are_named_at_once() -> None:
     assert len(caught.value.faults) == 2
 
 
-@settings(derandomize=True, deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.sampled_from(TABLE.loc[TABLE["level"] == "subtype", "orpha_code"].tolist()))
 def test_the_disorder_of_a_subtype_is_above_it(code: int) -> None:
     current = NOMENCLATURE.resolve(code).current

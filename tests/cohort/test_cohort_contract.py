@@ -57,7 +57,7 @@ def test_a_filter_leaves_the_cohort_it_starts_from_alone(ws: Workspace) -> None:
     assert set(start.members["sex"]) == {"F"}, "what is given out is a copy"
 
 
-@settings(derandomize=True, deadline=None, max_examples=12)
+@settings(max_examples=12)
 @given(names=st.lists(st.sampled_from(sorted(FILTERS)), max_size=6, unique=True))
 def test_a_filter_never_adds_a_patient_and_nobody_is_lost_in_between(ws: Workspace, names: list[str]) -> None:
     cohort = ws.cohort("x").diagnosed_with(803)
@@ -73,7 +73,7 @@ def test_a_filter_never_adds_a_patient_and_nobody_is_lost_in_between(ws: Workspa
     assert table["n_out"].iloc[-1] == (0 if cohort.is_empty else len(cohort.members))
 
 
-@settings(derandomize=True, deadline=None, max_examples=6)
+@settings(max_examples=6)
 @given(order=st.permutations(sorted(FILTERS)))
 def test_the_order_of_filters_changes_the_flow_not_the_members(ws: Workspace, order: list[str]) -> None:
     base = ws.cohort("x").diagnosed_with(803)

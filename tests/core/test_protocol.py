@@ -68,7 +68,7 @@ def test_all_faults_are_told_at_once(protocol):
     assert len(caught.value.faults) == 3
 
 
-@settings(derandomize=True, max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.one_of(st.text(), st.integers(), st.floats(), st.booleans(), st.none(), st.lists(st.text())))
 def test_whatever_is_given_a_parameter_holds_its_own_type_or_refuses(value):
     kinds = {"int": int, "float": float, "bool": bool, "date": dt.date, "str": str, "list[int]": list}

@@ -77,7 +77,7 @@ def is_known(total: int) -> bool:
     return total == 0 or total >= K
 
 
-@settings(derandomize=True, deadline=None, max_examples=60 * EFFORT)
+@settings(max_examples=60 * EFFORT)
 @given(st.lists(COUNTS, min_size=2, max_size=8))
 def test_one_margin(counts: list[int]) -> None:
     table = pd.DataFrame({"group": [f"g{rank}" for rank in range(len(counts))], "n": counts})
@@ -92,7 +92,7 @@ def test_one_margin(counts: list[int]) -> None:
     assert_protected(values, possible(values, hidden, sums, top))
 
 
-@settings(derandomize=True, deadline=None, max_examples=40 * EFFORT)
+@settings(max_examples=40 * EFFORT)
 @given(st.integers(2, 4), st.integers(2, 4), st.data())
 def test_two_margins(rows: int, columns: int, data: st.DataObject) -> None:
     cells = list(itertools.product(range(rows), range(columns)))
@@ -116,7 +116,7 @@ def only(place: int, size: int) -> np.ndarray:
     return np.arange(size) == place
 
 
-@settings(derandomize=True, deadline=None, max_examples=30 * EFFORT)
+@settings(max_examples=30 * EFFORT)
 @given(st.lists(st.lists(COUNTS, min_size=3, max_size=3), min_size=1, max_size=3), st.sampled_from(["France", "All"]))
 def test_a_total_row(areas: list[list[int]], label: str) -> None:
     """One column more, the sum of the others: the reader may or may not know that it is a total."""
@@ -148,7 +148,7 @@ def test_a_total_row(areas: list[list[int]], label: str) -> None:
                 assert high - low + 1 >= K, "a small count is nearly found"
 
 
-@settings(derandomize=True, deadline=None, max_examples=40 * EFFORT)
+@settings(max_examples=40 * EFFORT)
 @given(st.lists(st.tuples(COUNTS, COUNTS), min_size=1, max_size=6))
 def test_shares_of_printed_denominators(pairs: list[tuple[int, int]]) -> None:
     """Of `count + rest` persons, neither the count nor the rest can be found when small."""
@@ -182,7 +182,7 @@ def test_shares_of_printed_denominators(pairs: list[tuple[int, int]]) -> None:
             assert pd.isna(done.table["pct"].iloc[place]), "a share stays beside a hidden count"
 
 
-@settings(derandomize=True, deadline=None, max_examples=25 * EFFORT)
+@settings(max_examples=25 * EFFORT)
 @given(st.lists(st.tuples(COUNTS, COUNTS), min_size=2, max_size=5))
 def test_men_women_and_both(pairs: list[tuple[int, int]]) -> None:
     """Three columns, one the sum of the others, each with its own total: solved from scratch."""

@@ -169,7 +169,7 @@ def test_emissions_and_options_that_cannot_be_are_refused_all_at_once():
 
 
 @given(st.lists(st.tuples(st.floats(5, 6), st.floats(45, 46)), max_size=12), st.floats(500, 60_000))
-@settings(derandomize=True, deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_pairs_are_those_within_the_radius(places, radius):
     frame = pd.DataFrame(places, columns=["lon", "lat"], dtype=float)
     points = pd.DataFrame({"lon": [5.2, np.nan, 5.8], "lat": [45.3, 45.0, 45.9]})

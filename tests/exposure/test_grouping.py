@@ -66,7 +66,7 @@ def test_weights_count_rows_as_often():
 
 
 @given(st.randoms(use_true_random=False))
-@settings(derandomize=True, deadline=None, max_examples=10)
+@settings(max_examples=10)
 def test_neither_the_order_of_rows_nor_of_columns_counts(random):
     frame = areas(50)
     frame.loc[3, "no2"] = np.nan

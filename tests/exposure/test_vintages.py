@@ -101,6 +101,10 @@ def test_an_open_file_without_a_stated_date_is_read_in_the_years_that_have_all_i
     old_list = file(["01003", "38185"], vintage="2022").to_current()
     assert old_list.settings["codes"] == "codes of 2022, and 1 older ones, each read at its last"
     assert old_list.table["code_commune"].tolist() == ["01165", "38185"]
+    # 01270 was a commune until 1973 and is a postal code of today: in an old list it is the commune.
+    postal = file(["01003", "01270", "38185"], vintage="2022").to_current()
+    assert postal.settings["codes"] == "codes of 2022, and 2 older ones, each read at its last"
+    assert postal.table["code_commune"].tolist() == ["01165", "01410", "38185"]
 
 
 def test_delegated_communes_beside_their_commune_do_not_count_twice():

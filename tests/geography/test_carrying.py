@@ -125,7 +125,7 @@ def test_a_city_beside_its_arrondissements_would_count_twice():
 YEARS = st.sampled_from(range(1943, 2027))
 
 
-@settings(derandomize=True, deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(YEARS, YEARS, st.integers(0, 2**32 - 1), st.sampled_from(["refuse", "population"]))
 def test_any_table_of_counts_is_conserved_to_the_unit_through_any_passage(one, two, seed, divide):
     start, end = sorted((one, two))

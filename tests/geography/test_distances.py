@@ -104,7 +104,7 @@ def test_ties_go_to_the_first_site_whatever_the_order_of_points():
     assert found["site"].tolist() == ["first", "second"] * len(points)
 
 
-@settings(derandomize=True, deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     st.tuples(st.floats(-5, 9), st.floats(42, 51)),
     st.tuples(st.floats(-5, 9), st.floats(42, 51)),

@@ -209,7 +209,7 @@ def test_stopping_on_the_way_changes_nothing(start, between, end):
     assert (resumed[both] == straight[single][both]).all()
 
 
-@settings(derandomize=True, deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     st.lists(st.one_of(st.none(), st.text(max_size=6), st.sampled_from(list(store.events()["before"])))),
     st.one_of(st.none(), st.integers(1943, 2026)),

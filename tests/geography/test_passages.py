@@ -146,7 +146,7 @@ def test_index_type_and_order_are_kept():
     assert geography.to_current(pd.Index(["38185"]))["status"].tolist() == ["current"]
 
 
-@settings(derandomize=True, deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.one_of(st.none(), st.text(max_size=6), st.integers(0, 99_999).map("{:05d}".format))))
 def test_one_row_in_one_row_out_whatever_is_given(codes):
     passed = geography.to_current(codes, on_fault="mark")

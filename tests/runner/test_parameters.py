@@ -52,7 +52,7 @@ HOSTILE = st.one_of(
 )
 
 
-@settings(max_examples=200, derandomize=True, deadline=None)
+@settings(max_examples=200)
 @given(text=HOSTILE, items=st.lists(HOSTILE, max_size=4), share=st.floats(), age=st.integers())
 def test_a_hostile_value_stays_a_constant_or_is_refused(
     study: Study, text: str, items: list[str], share: float, age: int
@@ -71,7 +71,7 @@ def test_a_hostile_value_stays_a_constant_or_is_refused(
     kernel._check_constants(source, plain)
 
 
-@settings(max_examples=200, derandomize=True, deadline=None)
+@settings(max_examples=200)
 @given(name=st.one_of(HOSTILE, st.sampled_from(["__builtins__", "minimum_age = 1; import os", "words\n"])))
 def test_a_hostile_name_is_refused(study: Study, name: str) -> None:
     if name in study.protocol.parameters:

@@ -278,7 +278,7 @@ def read(html: str, place: Path) -> Page:
     return Page(place)
 
 
-@settings(max_examples=200, derandomize=True, deadline=None)
+@settings(max_examples=200)
 @given(text=PIECES)
 def test_whatever_is_written_stays_text(text: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     place = tmp_path_factory.getbasetemp() / "page.html"

@@ -59,7 +59,7 @@ def corrupted(draw: st.DrawFn) -> Rows:
     return rows
 
 
-@settings(derandomize=True, deadline=None, max_examples=8)
+@settings(max_examples=8)
 @given(corrupted())
 def test_rows_in_are_rows_kept_and_rows_rejected(rows: Rows) -> None:
     with tempfile.TemporaryDirectory() as place:
@@ -86,7 +86,7 @@ def test_rows_in_are_rows_kept_and_rows_rejected(rows: Rows) -> None:
                     assert set(kept[table][column].dropna()) <= set(kept[parent][column])
 
 
-@settings(derandomize=True, deadline=None, max_examples=3)
+@settings(max_examples=3)
 @given(corrupted(), st.randoms(use_true_random=False))
 def test_a_second_read_and_another_order_keep_the_same_rows(rows: Rows, chance: object) -> None:
     with tempfile.TemporaryDirectory() as place:

@@ -78,7 +78,7 @@ def by_pandera(name: str, rows: list[dict[str, str]]) -> set[tuple[int, str, str
     return set()
 
 
-@settings(derandomize=True, deadline=None, max_examples=120)
+@settings(max_examples=120)
 @given(tables())
 def test_pandera_and_sql_agree_on_every_cell(case: tuple[str, list[dict[str, str]]]) -> None:
     name, rows = case

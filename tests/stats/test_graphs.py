@@ -71,7 +71,7 @@ def is_open(g, path, held):
     return True
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(drawn(), st.data())
 def test_separation_is_that_of_every_path_blocked(g, data):
     one, other, *rest = data.draw(st.permutations(sorted(g)))
@@ -81,7 +81,7 @@ def test_separation_is_that_of_every_path_blocked(g, data):
     assert bool(open_path(g, one, other, held)) == (not blocked)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(drawn(), st.data(), st.booleans())
 def test_adjustment_sets_are_all_the_minimal_ones_and_no_others(g, data, direct):
     x, y, *rest = data.draw(st.permutations(sorted(g)))

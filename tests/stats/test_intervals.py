@@ -125,7 +125,7 @@ def test_a_missing_p_is_not_a_test():
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=40), st.randoms(use_true_random=False))
-@settings(derandomize=True, deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_q_values_follow_their_p_whatever_the_order(p, random):
     q = adjust_p(p)
     assert (q >= np.asarray(p) - 1e-15).all()
@@ -136,7 +136,7 @@ def test_q_values_follow_their_p_whatever_the_order(p, random):
 
 
 @given(st.integers(0, 5000), st.floats(0.5, 0.999))
-@settings(derandomize=True, deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_exact_limits_have_the_tails_they_promise(count, level):
     from scipy import stats
 

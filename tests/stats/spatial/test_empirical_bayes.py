@@ -119,7 +119,7 @@ def test_counts_that_follow_their_expected_numbers_collapse_onto_the_overall_rat
     assert np.isnan(found.quantile(0.975)).all()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(areas, st.randoms(use_true_random=False))
 def test_the_order_of_areas_does_not_matter(rows, random):
     order = list(range(len(rows)))
@@ -136,7 +136,7 @@ def test_the_order_of_areas_does_not_matter(rows, random):
         assert (first.estimate[order] == second.estimate).all()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(areas, st.floats(0.1, 10))
 def test_expected_numbers_in_another_unit_only_change_the_unit(rows, factor):
     y, e = np.array([r[0] for r in rows]), np.array([r[1] for r in rows])

@@ -118,7 +118,7 @@ def test_larynx_and_lung_cancers_near_the_incinerator():
     assert fit_point_source(case.to_numpy()[order], away.to_numpy()[order], seed=1) == found
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10_000))
 def test_nothing_depends_on_the_order_of_rows(seed):
     generator = np.random.default_rng(seed)

@@ -78,7 +78,7 @@ def test_draws_never_use_the_area_itself():
     assert found.p_permutation[0] == pytest.approx(2 / 6, abs=0.05)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(order=st.permutations(range(100)), style=st.sampled_from(["row", "binary"]))
 def test_rows_in_any_order_give_the_same_areas(order, style):
     order = list(order)

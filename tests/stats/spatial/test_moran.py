@@ -108,7 +108,7 @@ def test_pseudo_p_is_the_share_of_all_arrangements():
     assert np.var(every) == pytest.approx(observed.sd**2)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(order=st.permutations(range(100)), seed=st.integers(0, 5))
 def test_rows_in_any_order_give_the_same_test_to_the_last_digit(order, seed):
     order = list(order)
@@ -131,7 +131,7 @@ def test_a_series_is_read_by_its_codes():
     ).value  # fmt: skip
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.floats(-1e3, 1e3), st.floats(1e-2, 1e3), st.floats(-1e3, -1e-2))
 def test_shifts_and_scales_change_nothing(shift, up, down):
     straight = moran_test(FT, counties("cr85"), permutations=0)

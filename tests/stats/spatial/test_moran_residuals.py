@@ -78,7 +78,7 @@ def test_simulated_p_has_its_size():
     assert abs(np.mean(np.array(p) <= 0.1) - 0.1) < 4 * np.sqrt(0.09 / 200)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(order=st.permutations(range(100)))
 def test_rows_in_any_order_give_the_same_test(order):
     order = list(order)

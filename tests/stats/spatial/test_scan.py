@@ -36,7 +36,7 @@ def plain_scan(counts, expected, x, y, max_share=0.5):
     return best, members
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 10_000))
 def test_the_best_circle_is_that_of_the_plain_reading(seed):
     generator = np.random.default_rng(seed)

@@ -90,7 +90,8 @@ def follow_codes(table: OpenTable, codes: pd.Series, *, on_fault: str = "raise")
     if year is None:
         return Dated(last, "codes of unknown date, each read at its last")
     then = harmonise(codes, year, TODAY, on_fault=on_fault).table[["insee_code", "status"]]  # type: ignore[arg-type]
-    extinct = then["status"].isin(["not_valid", "unknown"])
+    # A code that was not valid that year may be a postal code as well; where it was once a commune, it is read then.
+    extinct = then["status"].isin(["not_valid", "unknown", "postal_code"])
     passed = then.astype({"status": object}).where(~extinct, last.astype({"status": object}))
     return Dated(passed, f"codes of {year}, and {int(extinct.sum())} older ones, each read at its last")
 
