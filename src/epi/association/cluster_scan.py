@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
+from epi.association.published_clusters import published_clusters
 from epi.association.smoothing import informed_areas
+from epi.association.withholding import active_policy, find_hidden
 from epi.errors import EstimationError, ParameterError
 from epi.geography import communes as places
 from epi.results import Counted, Release
@@ -40,7 +42,8 @@ class ClusterScan:
         first ones), `radius_km`, `observed`, `expected`, `relative_risk` (inside against outside),
         `log_likelihood_ratio`, `p`.
     areas : pandas.DataFrame
-        `area`, `name` and `cluster`: the rank of the cluster it lies in, missing for the others.
+        `area`, `name`, `cluster` (the rank of the cluster it lies in, missing for the others), `observed`, and
+        `hidden`: whether a table of all areas would hide its count.
     settings : mapping
         What determined them.
     """
@@ -112,7 +115,8 @@ class ClusterScan:
         return (
             f"Kulldorff's circular scan, Poisson model, {s['windows']:,} circles {limit} around {s['areas']:,} areas, "
             f"{s['replicates']:,} draws of {s['total']:,} cases. The p-value accounts for all circles; after the first "
-            "cluster it is conservative. LLR: log likelihood ratio."
+            "cluster it is conservative. LLR: log likelihood ratio. A cluster whose count is hidden is listed, at the "
+            "end, only if p ≤ 0.05."
         )
 
     def release(self, lang: Lang = "en") -> Release:
@@ -126,9 +130,9 @@ class ClusterScan:
         Returns
         -------
         Release
-            Cases of a cluster are protected, with all that is computed from them.
+            Cases of a cluster are protected, with all that is computed from them, and with its place in the list.
         """
-        table = self.table.copy()
+        table = published_clusters(self)
         for column in ("relative_risk", "log_likelihood_ratio", "expected", "radius_km"):
             table[column] = [float(f"{value:.4g}") for value in table[column]]
         order = ["cluster", "centre", "areas", "radius_km", "observed", "expected", "relative_risk", "p",
@@ -176,21 +180,25 @@ class ClusterScan:
             raise ParameterError(f"areas are {chosen!r}, which is no level of territory", ", ".join(places.LEVELS))
         if lang not in ("fr", "en"):
             raise ParameterError(f"lang is {lang!r}", "fr or en")
-        shown = self.within(alpha).head(len(COLOURS))
-        drawn = self.areas["cluster"].where(self.areas["cluster"].isin(shown["cluster"]))
-        inside = drawn.map(shown.set_index("cluster")["observed"])
-        outside = self.settings["total"] - int(shown["observed"].sum())
+        shown = published_clusters(self)
+        shown = shown[shown["p"] <= alpha].head(len(COLOURS))
+        # An area of a cluster whose count is hidden is hatched, as its count is. Such clusters are not taken off the
+        # cases outside: the difference with the total would be their count.
+        printed = shown[(shown["observed"] == 0) | (shown["observed"] >= active_policy().min_count)]
+        outside = self.settings["total"] - int(printed["observed"].sum())
+        by_rank = self.areas["cluster"]
+        number = by_rank.map(printed.set_index("rank")["cluster"])
         table = self.areas[["area", "name"]].assign(
-            kind=drawn.map(lambda rank: NONE if pd.isna(rank) else str(int(rank))),
-            cases=inside.fillna(outside).astype("int64"),
+            kind=number.map(lambda known: NONE if pd.isna(known) else str(int(known))),
+            cases=by_rank.map(shown.set_index("rank")["observed"]).fillna(outside).astype("int64"),
         )
         word = {"en": "risk", "fr": "risque"}[lang]
         kinds = {NONE: ({"en": "in none of them", "fr": "dans aucun"}[lang], "#f2f2f0")}
-        for row in shown.iloc[::-1].to_dict("records"):
-            rank = int(row["cluster"])
+        colours = dict(zip(shown["cluster"], COLOURS, strict=False))
+        for row in printed.iloc[::-1].to_dict("records"):
             p = format_number(row["p"], 3, lang=lang)
-            told = f"{rank} : {word} × {format_number(row['relative_risk'], 2, lang=lang)}, p {p}"
-            kinds[str(rank)] = (told if lang == "fr" else told.replace(" :", ":"), COLOURS[rank - 1])
+            told = f"{row['cluster']} : {word} × {format_number(row['relative_risk'], 2, lang=lang)}, p {p}"
+            kinds[str(row["cluster"])] = (told if lang == "fr" else told.replace(" :", ":"), colours[row["cluster"]])
         return choropleth(
             table,
             chosen,
@@ -324,7 +332,11 @@ def scan_clusters(
         "seed": seed, "windows": found.windows, "total": found.total, "areas": len(known),
         "synthetic": bool(sir.settings.get("synthetic")),
     }  # fmt: skip
-    areas = known[["area", "name"]].assign(cluster=known["area"].map(rank)).reset_index(drop=True)
+    hidden = pd.Series(find_hidden(sir), index=sir.table["area"])
+    areas = known[["area", "name", "observed"]].assign(
+        cluster=known["area"].map(rank), hidden=known["area"].map(hidden).astype(bool)
+    )
+    areas = areas.reset_index(drop=True)
     return ClusterScan(pd.DataFrame(rows, columns=columns), areas, settings)
 
 

@@ -88,6 +88,26 @@ def must_withhold(small: int) -> bool:
     return 0 < small < LEAST_HIDDEN
 
 
+def find_hidden(sir: Sir) -> NDArray[np.bool_]:
+    """Find the areas whose count would not be printed in a table of all areas.
+
+    Parameters
+    ----------
+    sir : Sir
+        Incidence ratios by area.
+
+    Returns
+    -------
+    ndarray of bool
+        In the order of the table: small counts, and those that the gate hides to protect them.
+    """
+    policy = active_policy()
+    counts = sir.table["observed"].to_numpy(float)
+    shown = check_release(sir.release(), policy).table.set_index("area")["observed"].reindex(sir.table["area"])
+    small = (counts > 0) & (counts < policy.min_count)
+    return np.asarray((shown.isna().to_numpy() & ~np.isnan(counts)) | small, dtype=np.bool_)
+
+
 def replace_hidden(sir: Sir) -> NDArray[np.float64]:
     """Replace the counts that would be hidden by a number that does not depend on them.
 
@@ -106,11 +126,9 @@ def replace_hidden(sir: Sir) -> NDArray[np.float64]:
     from scipy import stats
 
     policy = active_policy()
-    decision = check_release(sir.release(), policy)
     table = sir.table
     counts, expected = table["observed"].to_numpy(float, copy=True), table["expected"].to_numpy(float)
-    printed = decision.table.set_index("area")["observed"].reindex(table["area"]).notna().to_numpy()
-    hidden = (~printed & ~np.isnan(counts)) | ((counts > 0) & (counts < policy.min_count))
+    hidden = find_hidden(sir)
     shown = ~hidden & np.isfinite(counts) & (expected > 0)
     ratio = counts[shown].sum() / expected[shown].sum() if counts[shown].sum() > 0 else 1.0
     mean = expected[hidden] * ratio
