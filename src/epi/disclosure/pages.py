@@ -257,7 +257,7 @@ def format_number(value: float, decimals: int) -> str:
 
 def _is_figures(texts: list[str]) -> bool:
     present = [text for text in texts if text not in ("–", "")]
-    return bool(present) and all(text[0] in "0123456789<[" + MINUS and text[-1] in "0123456789%)]" for text in present)
+    return bool(present) and all(text[0] in "0123456789<>≤≥[" + MINUS and text[-1] in "0123456789%)]" for text in present)
 
 
 def _has_groups(texts: list[str]) -> bool:
