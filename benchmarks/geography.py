@@ -88,6 +88,7 @@ def find_sites(points: int, sites: int, repeats: int, what: str) -> None:
             {
                 f"nearest of {sites:,} from {points:,}": lambda: geography.nearest(here, there),
                 "scipy cKDTree (plane)": lambda: cKDTree(two).query(one),
+                "scipy cKDTree (plane), all cores": lambda: cKDTree(two).query(one, workers=-1),
                 "geopandas sjoin_nearest (plane)": lambda: frames[0].sjoin_nearest(frames[1], distance_col="m"),
             },
             repeats,
@@ -97,6 +98,10 @@ def find_sites(points: int, sites: int, repeats: int, what: str) -> None:
     def count_in_plane() -> list[object]:
         tree = cKDTree(two)
         return [tree.query_ball_point(one, radius, return_length=True) for radius in RADII_M]
+
+    def count_in_plane_by_all_cores() -> list[object]:
+        tree = cKDTree(two)
+        return [tree.query_ball_point(one, radius, return_length=True, workers=-1) for radius in RADII_M]
 
     def count_with_geopandas() -> list[object]:
         index = frames[1].sindex
@@ -109,6 +114,7 @@ def find_sites(points: int, sites: int, repeats: int, what: str) -> None:
         {
             "sites within 1, 2, 5, 10 km": partial(geography.count_within, here, there, RADII_M),
             "scipy cKDTree (plane)": count_in_plane,
+            "scipy cKDTree (plane), all cores": count_in_plane_by_all_cores,
             "geopandas dwithin (plane)": count_with_geopandas,
         },
         repeats,

@@ -7,6 +7,7 @@ the geodesic itself is computed.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,6 +48,11 @@ def _tree(where: np.ndarray) -> cKDTree:
     return cKDTree(where, leafsize=32, balanced_tree=False)
 
 
+def _workers() -> int:
+    """Give the threads of a search: those that the environment allows, else all cores. Results do not depend on it."""
+    return int(os.environ.get("EPI_THREADS") or -1)
+
+
 def _by_neighbourhood(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
     """Give the positions of known points, those of one neighbourhood together: a search finds its tree warm."""
     known = np.flatnonzero(~np.isnan(lon))
@@ -85,7 +91,7 @@ def _nearest_places(
     where = _vectors(lon, lat)
     # One more than asked shows whether the last is alone at its distance.
     wide = min(k + 1, len(site_lon))
-    chord, near = tree.query(where, k=np.arange(1, wide + 1))
+    chord, near = tree.query(where, k=np.arange(1, wide + 1), workers=_workers())
     place, away = near[:, :k], _arcs(chord[:, :k])
     doubtful = np.zeros(len(lon), dtype=bool)
     for step in range(wide - 1):
@@ -94,7 +100,7 @@ def _nearest_places(
     doubtful |= chord[:, -1] > _NEAR_CHORD_M
     left, wide = np.flatnonzero(doubtful), min(k + 3, len(site_lon))
     while len(left):
-        chord, near = tree.query(where[left], k=np.arange(1, wide + 1))
+        chord, near = tree.query(where[left], k=np.arange(1, wide + 1), workers=_workers())
         distance = _arcs(chord)
         far, rank = np.nonzero(distance > _NEAR_M)
         to = near[far, rank]
@@ -250,7 +256,7 @@ def count_within(points: pd.DataFrame, sites: pd.DataFrame, radii_m: list[float]
         counts = np.zeros(len(lon), dtype="int64")
         chord = _chord(radius)
         if len(site_lon) and len(known):
-            counts[known] = tree.query_ball_point(where, chord, return_length=True, workers=-1)
+            counts[known] = tree.query_ball_point(where, chord, return_length=True, workers=_workers())
         columns[f"within_{radius:g}_m"] = pd.Series(counts, index=points.index, dtype="Int64").mask(np.isnan(lon))
     return pd.DataFrame(columns, index=points.index)
 
