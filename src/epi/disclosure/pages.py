@@ -257,7 +257,8 @@ def format_number(value: float, decimals: int) -> str:
 
 def _is_figures(texts: list[str]) -> bool:
     present = [text for text in texts if text not in ("–", "")]
-    return bool(present) and all(text[0] in "0123456789<>≤≥[" + MINUS and text[-1] in "0123456789%)]" for text in present)
+    begins, ends = "0123456789<>≤≥[" + MINUS, "0123456789%)]"
+    return bool(present) and all(text[0] in begins and text[-1] in ends for text in present)
 
 
 def _has_groups(texts: list[str]) -> bool:
