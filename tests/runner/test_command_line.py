@@ -36,6 +36,7 @@ COMMANDS = (
     "site build",
     "site serve",
     "check",
+    "export",
     "codes search",
     "data list",
     "data add",

@@ -15,6 +15,7 @@ import pandas as pd
 from epi.disclosure.columns import is_text, is_whole
 from epi.disclosure.gate import Decision, check_release, read_release
 from epi.disclosure.identifiers import find_identifiers
+from epi.disclosure.layout import describe_layout
 from epi.disclosure.ledger import GATE_FILE, append_line, read_lines, run_folder
 from epi.disclosure.marks import make_mark, show
 from epi.disclosure.pages import figure_html, table_html
@@ -27,6 +28,10 @@ from epi.protocol import Protocol, read_protocol
 from epi.results import LEVELS, Release
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,79}")
+_SIGNED = re.compile(r"[+-](\d[\d.,\u00a0\u202f ]*%?|[.,]\d+)")
+# The wide forms are read as the plain ones by spreadsheets of some languages.
+_STARTS_FORMULA = frozenset("=@\t\r\n＝＋－＠")
+PRINT_DPI = 300
 NOTHING_WRITTEN = "Shown only: no run is in progress, nothing was written."
 
 
@@ -142,6 +147,7 @@ def output(obj: object, name: str, *, level: str | None = None, title: str | Non
             "title": decision.release.title,
             "sha256": metadata["epi"]["sha256"],
             **decision.record(),
+            "layout": describe_layout(decision, obj.alt if isinstance(obj, Chart) else ""),
         }
         written = _store(folder, line, files)
     show(data, metadata)
@@ -237,8 +243,14 @@ def _draw(chart: Chart, name: str, decision: Decision, remark: str) -> tuple[dic
             "test it with chart.figure(table) on a table with missing values",
         ) from error
     check_picture(figure, decision, name)
-    png, svg = render(figure, "png"), render(figure, "svg")
-    files = {f"figures/{name}.png": png, f"figures/{name}.svg": svg}
+    png = render(figure, "png")
+    # Every format is drawn here, from the checked table: nothing is converted once it has left.
+    files = {
+        f"figures/{name}.png": png,
+        f"figures/{name}.{PRINT_DPI}dpi.png": render(figure, "png", PRINT_DPI),
+        f"figures/{name}.svg": render(figure, "svg"),
+        f"figures/{name}.pdf": render(figure, "pdf", PRINT_DPI),
+    }
     return files, figure_html(decision, png, chart.alt, remark=remark)
 
 
@@ -258,7 +270,7 @@ def write_csv(decision: Decision) -> str:
     """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(decision.table.columns)
+    writer.writerow(map(quote_formula, decision.table.columns))
     columns = []
     for column in decision.table.columns:
         values, hidden = decision.table[column], decision.hidden[column]
@@ -277,8 +289,29 @@ def _cell(value: Any, whole: bool) -> str:
         return str(int(value))
     if isinstance(value, float):
         return repr(float(value))
-    text = str(value)
-    return f"'{text}" if text[:1] in {"=", "@", "\t", "\r"} or re.match(r"[+-][^\d.]", text) else text
+    return quote_formula(str(value))
+
+
+def quote_formula(text: str) -> str:
+    """Put a quote before a text that a spreadsheet would run as a formula.
+
+    Parameters
+    ----------
+    text : str
+        A cell.
+
+    Returns
+    -------
+    str
+        The same text, or the text after a quote. A signed number stays as it is.
+
+    Examples
+    --------
+    >>> [quote_formula(text) for text in ("ALS", "=1+1", "-2+3", "-2.5", "+33 %", "@sum")]
+    ['ALS', "'=1+1", "'-2+3", '-2.5', '+33 %', "'@sum"]
+    """
+    signed = text[:1] in {"+", "-"} and _SIGNED.fullmatch(text) is None
+    return f"'{text}" if signed or text[:1] in _STARTS_FORMULA else text
 
 
 def _store(folder: Path, line: dict[str, Any], files: dict[str, bytes]) -> tuple[Path, ...]:

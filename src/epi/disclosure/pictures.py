@@ -33,7 +33,8 @@ def check_picture(figure: Figure, decision: Decision, name: str) -> None:
     Raises
     ------
     DisclosureError
-        If more points are scattered than the table has rows, or a text holds an identifier.
+        If more points are scattered than the table has rows, or a text, an id or a link of an
+        element holds an identifier.
     """
     from matplotlib.collections import PathCollection
     from matplotlib.lines import Line2D
@@ -54,6 +55,10 @@ def check_picture(figure: Figure, decision: Decision, name: str) -> None:
     kinds = sorted({kind for text in texts for kind in find_identifiers(text, decision.policy, periods=True)})
     if kinds:
         faults.append(f"a text of the picture is shaped like: {', '.join(kinds)}")
+    hidden = _unseen_texts(figure)
+    kinds = sorted({kind for text in hidden for kind in find_identifiers(text, decision.policy, periods=True)})
+    if kinds:
+        faults.append(f"an element's id or link, kept inside the file, is shaped like: {', '.join(kinds)}")
     if faults:
         raise DisclosureError(
             f"output '{name}' draws more than its table says",
@@ -62,6 +67,15 @@ def check_picture(figure: Figure, decision: Decision, name: str) -> None:
             "artist.set_gid('background')",
             faults=sorted(set(faults)),
         )
+
+
+def _unseen_texts(figure: Figure) -> list[str]:
+    """List the words that SVG and PDF files keep of a figure beside what is seen: ids and links."""
+    found: list[str] = []
+    for artist in figure.findobj():
+        urls = getattr(artist, "get_urls", lambda: None)() or [artist.get_url()]
+        found += [str(text) for text in (artist.get_gid(), *urls) if text]
+    return found
 
 
 def _is_scattered(line: Line2D) -> bool:

@@ -122,7 +122,7 @@ class Builder:
             write_json(folder / "results.json", entry.rows[run.run_id])
         for output in entry.outputs[run.run_id]:
             for name, file in output.files.items():
-                if name.endswith(_OFFERED):
+                if _is_offered(name):
                     write_bytes(folder / name, file)
 
     def _write(self, template: str, place: str, lang: str, **values: Any) -> None:
@@ -272,7 +272,7 @@ class Builder:
             "files": [
                 {"href": f"{files}/{name}", "label": word("download", lang, what=name.rpartition(".")[2].upper())}
                 for name in output.files
-                if name.endswith(_OFFERED)
+                if _is_offered(name)
             ],
         }
 
@@ -343,6 +343,11 @@ class Builder:
             )
             found.append((link, rendered))
         return found
+
+
+def _is_offered(name: str) -> bool:
+    """Say whether a page offers a file: not the formats for print, such as ``sir_map.300dpi.png``."""
+    return name.endswith(_OFFERED) and name.count(".") == 1
 
 
 def _word(lang: str, key: str, **values: object) -> str:
