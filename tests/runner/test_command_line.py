@@ -31,6 +31,7 @@ COMMANDS = (
     "workspace show",
     "study list",
     "study check",
+    "study new",
     "run",
     "runs",
     "site build",

@@ -75,3 +75,39 @@ def check(
     for one in [open_study(study, studies)] if study else list_studies(studies):
         one.check()
         console().print(f"study {one.name}: nothing wrong")
+
+
+@add_command(app, "new")
+def new(
+    name: Annotated[str, typer.Argument(help="The study's identifier, such as als_incidence.", show_default=False)],
+    orpha: Annotated[str, typer.Option("--orpha", help="ORPHA code of the disease.")] = "803",
+    design: Annotated[str, typer.Option("--design", help="incidence or case_control.")] = "incidence",
+    title_en: Annotated[str | None, typer.Option("--title-en", help="Title in English.")] = None,
+    title_fr: Annotated[str | None, typer.Option("--title-fr", help="Title in French.")] = None,
+    lang: Annotated[str, typer.Option("--lang", help="Language of its notebooks and README: en or fr.")] = "en",
+    studies: Studies = Path("studies"),
+) -> None:
+    """Write a new study that runs as it is: protocol, notebooks, presets, checklist, README.
+
+    Example: `epi study new als_incidence --orpha 803 --design case_control`
+
+    Parameters
+    ----------
+    name : str
+        The study's identifier, such as als_incidence.
+    orpha : str, optional
+        ORPHA code of the disease.
+    design : str, optional
+        incidence or case_control.
+    title_en, title_fr : str, optional
+        Its titles.
+    lang : str, optional
+        Language of its notebooks and README: en or fr.
+    studies : Path, optional
+        Folder that holds the studies.
+    """
+    from epi.runner.scaffold import new_study
+
+    made = new_study(name, studies, orpha=orpha, design=design, title_en=title_en, title_fr=title_fr, lang=lang)
+    console().print(f"study {made.name} written to {studies / made.name}")
+    console().print(f"Next: state what is marked 'to be stated' in its protocol.yml, then: epi run {made.name}")
