@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import epi
-from epi.commands import check, codes, data, export, run, site, study, workspace, world
+from epi.commands import check, codes, data, export, manuscript, run, site, study, workspace, world
 from epi.commands.console import add_command
 from epi.errors import EpiError, StorageError
 
@@ -32,6 +32,7 @@ app.add_typer(study.app, name="study")
 app.add_typer(site.app, name="site")
 app.add_typer(codes.app, name="codes")
 app.add_typer(data.app, name="data")
+app.add_typer(manuscript.app, name="manuscript")
 add_command(app, "run")(run.run)
 add_command(app, "runs")(run.runs)
 add_command(app, "check")(check.check)

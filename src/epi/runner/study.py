@@ -15,7 +15,7 @@ from epi.protocol import Notebook, Protocol, Value, read_protocol
 
 NAME = re.compile(r"^[a-z][a-z0-9_]*$")
 _CODE = {".py", ".csv", ".json", ".yml", ".yaml", ".toml", ".sql", ".txt", ".parquet"}
-_ASIDE = {"parameters", "tests", "checklist.yml"}  # a preset is known by its parameters; the others determine no result
+_ASIDE = {"parameters", "tests", "manuscript", "checklist.yml"}  # presets are known by parameters; the rest is no cause
 
 
 @dataclass(frozen=True)
