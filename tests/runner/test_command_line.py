@@ -32,6 +32,7 @@ COMMANDS = (
     "study list",
     "study check",
     "study new",
+    "study freeze",
     "run",
     "runs",
     "site build",

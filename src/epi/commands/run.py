@@ -85,6 +85,11 @@ def run(
         return
     verb = "not run again" if done.reused else "done"
     console().print(f"{done.study} {done.run_id}: {verb}. {done.reason[:1].upper()}{done.reason[1:]}.")
+    plan = done.manifest.get("plan") or {}
+    if plan.get("status") == "deviates":
+        console().print(f"deviates from the frozen plan in {len(plan['deviations'])} place(s): the site tells them")
+    elif plan.get("status") == "altered":
+        console().print(f"{plan['cause']}.")
     console().print(f"{done.folder}")
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from epi.commands.console import Json, Studies, add_command, console, new_app, print_json, print_table
+from epi.commands.console import Json, Runs, Studies, add_command, console, new_app, print_json, print_table
 
 app = new_app("Studies: folders with a protocol, notebooks and presets.")
 
@@ -59,7 +59,7 @@ def check(
     study: Annotated[str | None, typer.Argument(help="A study's name or folder; all by default.")] = None,
     studies: Studies = Path("studies"),
 ) -> None:
-    """Check a study folder: notebooks, parameter cells, presets, declared outputs.
+    """Check a study folder: notebooks, parameter cells, presets, declared outputs, and its plan.
 
     Example: `epi study check sla_environment`
 
@@ -70,11 +70,15 @@ def check(
     studies : Path, optional
         Folder that holds the studies.
     """
+    from epi.runner.plan import describe_plan
     from epi.runner.study import list_studies, open_study
 
     for one in [open_study(study, studies)] if study else list_studies(studies):
         one.check()
-        console().print(f"study {one.name}: nothing wrong")
+        plan, *deviations = describe_plan(one)
+        console().print(f"study {one.name}: nothing wrong; {plan}")
+        for deviation in deviations:
+            console().print(f"  - {deviation}")
 
 
 @add_command(app, "new")
@@ -111,3 +115,45 @@ def new(
     made = new_study(name, studies, orpha=orpha, design=design, title_en=title_en, title_fr=title_fr, lang=lang)
     console().print(f"study {made.name} written to {studies / made.name}")
     console().print(f"Next: state what is marked 'to be stated' in its protocol.yml, then: epi run {made.name}")
+
+
+@add_command(app, "freeze")
+def freeze(
+    study: Annotated[str, typer.Argument(help="A study's name or folder.", show_default=False)],
+    reason: Annotated[str, typer.Option("--reason", help="Why a frozen plan is amended.")] = "",
+    studies: Studies = Path("studies"),
+    runs: Runs = Path("runs"),
+    json: Json = False,
+) -> None:
+    """Freeze the analysis plan: a dated digest of protocol, notebooks and presets, kept in plan.json.
+
+    Example: `epi study freeze sla_environment`
+
+    Parameters
+    ----------
+    study : str
+        A study's name or folder.
+    reason : str, optional
+        Why a frozen plan is amended.
+    studies : Path, optional
+        Folder that holds the studies.
+    runs : Path, optional
+        Folder of runs, to know on which data the study was run before.
+    json : bool, optional
+        Print JSON, for a machine.
+    """
+    from epi.runner.plan import freeze_plan
+    from epi.runner.study import open_study
+
+    opened = open_study(study, studies)
+    entry, fresh = freeze_plan(opened, reason, runs_dir=runs)
+    if json:
+        print_json(
+            {"study": opened.name, "number": entry.number, "frozen": entry.frozen, "digest": entry.digest, "new": fresh}
+        )
+        return
+    what = "amended" if entry.number > 1 else "frozen"
+    console().print(
+        f"plan of {opened.name}: " + ("" if fresh else "nothing has changed, ") + f"{what} on {entry.frozen[:16]} UTC"
+    )
+    console().print(f"digest {entry.digest}: deposit it outside this folder, to prove the date")

@@ -239,6 +239,7 @@ def find_faults(study: Study, *, only_blocking: bool = False) -> list[str]:
     blocking += list(_output_faults(protocol, calls))
     layout += _preset_faults(study)
     layout += _checklist_faults(study, calls)
+    layout += _plan_faults(study)
     return blocking if only_blocking else blocking + layout
 
 
@@ -362,3 +363,9 @@ def _preset_faults(study: Study) -> list[str]:
         except EpiError as error:
             faults.append(f"parameters/{name}.yml: " + error.sentence.replace("\n", " "))
     return faults
+
+
+def _plan_faults(study: Study) -> list[str]:
+    from epi.runner.plan import find_plan_faults
+
+    return find_plan_faults(study)

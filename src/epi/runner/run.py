@@ -24,6 +24,8 @@ from epi.runner.identity import (
     run_identifier,
 )
 from epi.runner.inspection import parameter_names, plain_value
+from epi.runner.plan import FILE as PLAN
+from epi.runner.plan import plan_record
 from epi.runner.progress import Progress
 from epi.runner.scan import find_identifier_shapes
 
@@ -112,10 +114,11 @@ def run_study(
             "packages": package_versions(),
             "opposition": study.protocol.opposition,
             "min_count": study.protocol.min_count,
+            "plan": plan_record(study, values),
             **_data(study, place, ingredients),
         }
         write_json(folder / MANIFEST, manifest)
-        for name in ("protocol.yml", CHECKLIST):
+        for name in ("protocol.yml", CHECKLIST, PLAN):
             if (study.folder / name).is_file():
                 shutil.copyfile(study.folder / name, folder / name)
         start = time.perf_counter()

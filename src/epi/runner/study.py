@@ -15,7 +15,7 @@ from epi.protocol import Notebook, Protocol, Value, read_protocol
 
 NAME = re.compile(r"^[a-z][a-z0-9_]*$")
 _CODE = {".py", ".csv", ".json", ".yml", ".yaml", ".toml", ".sql", ".txt", ".parquet"}
-_ASIDE = {"parameters", "tests", "manuscript", "checklist.yml"}  # presets are known by parameters; the rest is no cause
+_ASIDE = {"parameters", "tests", "manuscript", "checklist.yml", "plan.json"}  # presets are known by parameters
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,8 @@ class Study:
         """Digest what in this folder determines a result.
 
         The protocol, the notebooks' cells (not their outputs or layout), helper modules and code
-        lists. Not ``README.md``, the presets (their values are in the parameters), ``checklist.yml`` or ``tests/``.
+        lists. Not ``README.md``, the presets (their values are in the parameters), ``checklist.yml``,
+        ``plan.json`` or ``tests/``.
 
         Returns
         -------

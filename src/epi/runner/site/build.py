@@ -14,11 +14,14 @@ from epi.files import storage_faults, write_json
 from epi.protocol import read_protocol
 from epi.results import LEVELS
 from epi.runner.folder import Run, list_runs
+from epi.runner.plan import Entry as PlanEntry
+from epi.runner.plan import read_plan
 from epi.runner.site.notebook import may_see
 from epi.runner.site.pages import Builder, Entry
 from epi.runner.site.provenance import uses_defaults
 from epi.runner.site.released import read_outputs, read_results
 from epi.runner.study import find_studies
+from epi.runner.study import studies_root as place_of_studies
 
 _MARK = "site.json"
 
@@ -127,6 +130,7 @@ def _entries(runs: Sequence[Run], studies_root: str | os.PathLike[str] | None, l
             seen = [row for row in rows or [] if may_see(str(row.get("level") or "public"), level)]
             entry.rows[run.run_id] = [*seen]
             entry.outputs[run.run_id] = read_outputs(run, read_protocol(run.folder / "protocol.yml"), level)
+        entry.plan = _plan(studies_root, entry.name)
         entries.append(entry)
     for folder in find_studies(studies_root):
         if folder.name not in by_study:
@@ -135,3 +139,10 @@ def _entries(runs: Sequence[Run], studies_root: str | os.PathLike[str] | None, l
             except EpiError:
                 continue  # a study that cannot be read has no run here; epi study check tells why
     return sorted(entries, key=lambda entry: (entry.shown is None, entry.name))
+
+
+def _plan(studies_root: str | os.PathLike[str] | None, name: str) -> tuple[PlanEntry, ...]:
+    try:
+        return read_plan(place_of_studies(studies_root) / name)
+    except EpiError:
+        return ()  # its runs keep their copy; epi study check tells what is wrong with it

@@ -15,12 +15,14 @@ from epi.files import write_bytes, write_json, write_text
 from epi.protocol import Protocol, read_protocol
 from epi.runner.checklist import read_checklist
 from epi.runner.folder import Run
+from epi.runner.plan import Entry as PlanEntry
 from epi.runner.site import content, provenance
 from epi.runner.site.checklist import CHECKLIST_PAGE, checklist_view
 from epi.runner.site.figures import label_of, localised, moment_text, number
 from epi.runner.site.flow import read_flow
 from epi.runner.site.markup import Store, sanitise_html
 from epi.runner.site.notebook import RenderedNotebook, render_notebook
+from epi.runner.site.plan import plan_view
 from epi.runner.site.released import MOST_ROWS, ReleasedOutput, read_record
 from epi.runner.site.words import LANGS, word
 
@@ -46,6 +48,8 @@ class Entry:
         Run identifier to outputs.
     altered : set of str, optional
         Runs whose results changed since they ended.
+    plan : tuple of PlanEntry, optional
+        The plan in the study's folder; empty without one that can be read.
     """
 
     protocol: Protocol
@@ -54,6 +58,7 @@ class Entry:
     rows: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict)
     outputs: dict[str, list[ReleasedOutput]] = field(default_factory=dict)
     altered: set[str] = field(default_factory=set)
+    plan: tuple[PlanEntry, ...] = ()
 
     @property
     def name(self) -> str:
@@ -179,6 +184,7 @@ class Builder:
             "flow_picture": "",
             "opposition": None,
             "checklist_href": "",
+            "plan": plan_view(run, entry.runs, entry.plan, lang) if run else None,
         }
         if done and run is not None:
             files = up + self._files(entry, run)
@@ -224,6 +230,7 @@ class Builder:
             "lost": bool(values["flow"] or values["flow_picture"]),
             "limits": True,
             "protocol": True,
+            "plan": bool(values["plan"]),
             "results": done,
             "opposition": done and bool(values["opposition"]),
             "notebooks": done,
