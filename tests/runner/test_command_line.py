@@ -31,6 +31,7 @@ COMMANDS = (
     "workspace show",
     "study list",
     "study check",
+    "rehearse",
     "study new",
     "study freeze",
     "run",

@@ -202,6 +202,122 @@ _WORDS: dict[str, tuple[str, str]] = {
     "deviation_preset_removed": ("préréglage {where} retiré", "preset {where} removed"),
     "deviation_values": (" : « {after} » ; prévu : « {before} »", ": “{after}”; planned: “{before}”"),
     "deviation_nothing": ("rien", "nothing"),
+    "rehearsal_title": ("Répétition de {study}", "Rehearsal of {study}"),
+    "rehearsal_lead": (
+        (
+            "Tout ce qui suit vient de patients simulés, avant tout accès aux données : c'est ce à quoi "
+            "s'attendre, pas un résultat."
+        ),
+        ("All that follows comes from simulated patients, before any access to data: what to expect, not a result."),
+    ),
+    "rehearsal_persons": ("Personnes par réplique", "Persons in each replicate"),
+    "rehearsal_seeds": ("Graines", "Seeds"),
+    "rehearsal_done": ("Répliques terminées", "Replicates done"),
+    "rehearsal_failures": ("Répliques en échec (graine : cause)", "Replicates that failed (seed: cause)"),
+    "rehearsal_attrition": ("Effectifs attendus", "Expected numbers"),
+    "rehearsal_attrition_text": (
+        "Patients restants à chaque étape, sur les répliques où le contrôle montre l'étape ; l'intervalle est celui où "
+        "une réplique de plus tomberait 95 fois sur 100.",
+        "Patients left at each step, over the replicates in which the gate shows the step; the interval is where one "
+        "more replicate would fall 95 times in 100.",
+    ),
+    "rehearsal_estimates": ("Précision et puissance", "Precision and power"),
+    "rehearsal_estimates_text": (
+        (
+            "Valeurs médianes sur les répliques. Pour un rapport, la largeur est la limite haute sur la "
+            "limite basse, et le rapport décelable l'est avec une puissance de 80 % au seuil bilatéral de 5 "
+            "%. L'intervalle d'une part est binomial exact."
+        ),
+        (
+            "Medians over replicates. For a ratio, the width is the upper limit over the lower, and the "
+            "detectable ratio is that found with 80 % power at the two-sided 5 % level. The interval of a "
+            "share is exact binomial."
+        ),
+    ),
+    "rehearsal_suppression": ("Ce que le contrôle masquera", "What the gate will hide"),
+    "rehearsal_suppression_text": (
+        "Part des cellules chiffrées masquées, et répliques où une sortie est touchée.",
+        "Share of the cells with figures that are hidden, and replicates in which an output is touched.",
+    ),
+    "rehearsal_notes": ("Ce que cette répétition ne peut pas dire", "What this rehearsal cannot say"),
+    "rehearsal_power": ("puissance", "power"),
+    "rehearsal_false_positives": ("faux positifs", "false positives"),
+    "rehearsal_h_step": ("Étape", "Step"),
+    "rehearsal_h_mean": ("Moyenne", "Mean"),
+    "rehearsal_h_range": ("Étendue", "Range"),
+    "rehearsal_h_predicted": ("Intervalle attendu", "Expected interval"),
+    "rehearsal_h_replicates": ("Répliques", "Replicates"),
+    "rehearsal_h_result": ("Résultat", "Result"),
+    "rehearsal_h_typical": ("Médiane", "Median"),
+    "rehearsal_h_width": ("Largeur de l'intervalle", "Interval width"),
+    "rehearsal_h_planted": ("Vrai rapport", "True ratio"),
+    "rehearsal_h_excludes": ("Intervalle sans 1", "Interval without 1"),
+    "rehearsal_h_detectable": ("Rapport décelable", "Detectable ratio"),
+    "rehearsal_h_power": ("Puissance pour {effect}", "Power for {effect}"),
+    "rehearsal_h_output": ("Sortie", "Output"),
+    "rehearsal_h_hidden_share": ("Cellules masquées", "Cells hidden"),
+    "rehearsal_h_hidden_in": ("Touchée", "Touched"),
+    "rehearsal_h_merged_in": ("Étapes réunies", "Steps merged"),
+    "rehearsal_h_refused_in": ("Refusée", "Refused"),
+    "rehearsal_note_not_france": (
+        (
+            "Le territoire est formé de communes réelles entières autour d'un département, avec leur vraie "
+            "population ; les patients, centres et maladies y sont simulés selon des fréquences publiées, et"
+            " rien ne dit que la base réelle a les mêmes."
+        ),
+        (
+            "The territory is made of whole real communes around a département, with their true population; "
+            "patients, centres and diseases are simulated there at published frequencies, and nothing says "
+            "that the real base has the same."
+        ),
+    ),
+    "rehearsal_note_one_disease": (
+        (
+            "Seule la SLA a des effets d'exposition implantés ; les autres maladies n'ont que leur fréquence"
+            " et leur filière."
+        ),
+        ("Only ALS has planted effects of exposures; other diseases have their frequency and their network only."),
+    ),
+    "rehearsal_note_years": (
+        ("Les diagnostics de SLA vont de 2011 à 2024 et les inclusions de 2007 à 2024 : une période au-delà est vide."),
+        ("ALS diagnoses run from 2011 to 2024 and inclusions from 2007 to 2024: a period beyond them is empty."),
+    ),
+    "rehearsal_note_planted": (
+        (
+            "Le vrai rapport est conditionnel aux autres expositions : une exposition seule dans son modèle "
+            "porte aussi celles qui lui ressemblent."
+        ),
+        (
+            "The true ratio is conditional on the other exposures: an exposure alone in its model also "
+            "carries those that resemble it."
+        ),
+    ),
+    "rehearsal_note_recording": (
+        (
+            "Fautes de saisie, recours et opposition suivent des taux fixés ; doublons, identités perdues et"
+            " changements de pratique n'y sont pas."
+        ),
+        (
+            "Faults of entry, referral and opposition follow set rates; duplicates, lost identities and "
+            "changes of practice are not there."
+        ),
+    ),
+    "rehearsal_note_normal": (
+        (
+            "Puissance pour un effet et rapport décelable viennent de la largeur des intervalles par "
+            "l'approximation normale, pour l'écart que le modèle emploie ; la confusion et l'erreur de "
+            "mesure n'y sont pas."
+        ),
+        (
+            "Power for an effect and the detectable ratio come from the intervals' width by the normal "
+            "approximation, for the step that the model uses; confounding and measurement error are not in "
+            "them."
+        ),
+    ),
+    "rehearsal_note_few": (
+        ("Avec peu de répliques, l'intervalle d'une part est large : c'est lui qu'il faut lire, non la part."),
+        "With few replicates the interval of a share is wide: read it rather than the share.",
+    ),
     "provenance": ("Provenance", "Provenance"),
     "run": ("Exécution", "Run"),
     "preset": ("Préréglage", "Preset"),
