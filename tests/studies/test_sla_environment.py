@@ -16,6 +16,7 @@ import epi
 from epi.facade import open_workspace
 from epi.files import write_json
 from epi.runner import open_study, run_study
+from epi.runner.manuscript import check_manuscript, fill_manuscript
 from epi.runner.study import Study
 
 ROOT = Path(__file__).parents[2]
@@ -162,6 +163,9 @@ def test_results_are_the_same_whatever_the_row_order_and_the_threads(france, stu
     monkeypatch.setenv("EPI_THREADS", "1")
     second = run_study(study, workspace=shuffled(france / "workspace", tmp_path / "ws"), runs_dir=tmp_path / "b")
     assert first.status == second.status == "done"
+    # The example manuscript names what the study releases, whatever its numbers.
+    fill_manuscript(STUDY / "manuscript" / "paper.md", first, tmp_path / "paper.md")
+    assert not check_manuscript(tmp_path / "paper.md", second).unfilled
     one, two = (json.loads((run.folder / "results.json").read_text()) for run in (first, second))
     assert len(one) == len(two) > 20
     for left, right in zip(one, two, strict=True):

@@ -9,8 +9,9 @@ from pathlib import Path
 from epi.errors import ParameterError
 from epi.runner.export.bundle import open_bundle
 from epi.runner.folder import Run
-from epi.runner.manuscript.fill import read_content, read_file
-from epi.runner.manuscript.markdown import digest_of, print_again
+from epi.runner.manuscript import markdown, word
+from epi.runner.manuscript.fill import WORD, read_content, read_file
+from epi.runner.manuscript.markdown import digest_of
 from epi.runner.manuscript.placeholder import read_placeholder
 from epi.runner.manuscript.printer import Printer
 from epi.runner.manuscript.record import Record
@@ -113,6 +114,7 @@ def check_manuscript(path: str | os.PathLike[str], run: Run) -> Check:
         )
     record = found.record
     printer = Printer.of(open_bundle(run, level=record.level, lang=record.lang), record.lang)
+    print_again = word.print_again if place.suffix.lower() == WORD else markdown.print_again
     edited: list[Change] = []
     moved: list[Change] = []
     for passage in found.passages:

@@ -14,8 +14,10 @@ from epi.runner.manuscript.markdown import fill_markdown, read_markdown
 from epi.runner.manuscript.passage import Reading
 from epi.runner.manuscript.printer import Printer
 from epi.runner.manuscript.record import Record
+from epi.runner.manuscript.word import fill_word, read_word
 
-SUFFIXES = (".md", ".markdown")
+WORD = ".docx"
+SUFFIXES = (".md", ".markdown", WORD)
 MOST_BYTES = 64 * 2**20
 
 
@@ -57,7 +59,7 @@ def fill_manuscript(
     Parameters
     ----------
     text : path-like
-        A Markdown text with placeholders, or one that was filled before.
+        A Markdown or Word text with placeholders, or one that was filled before.
     run : Run
         A finished run.
     out : path-like
@@ -99,15 +101,23 @@ def fill_manuscript(
     lang = lang or (before.lang if before else "en")
     level = level or (before.level if before else "public")
     printer = Printer.of(open_bundle(run, level=level, lang=lang), lang)
-    folder = f"{final.stem}_figures"
-    done = fill_markdown(decode(content, source), printer, folder)
-    notes = [f"{done.left} placeholder(s) in code or in comments were left as they are"] if done.left else []
+    written: bytes
+    pictures: dict[str, bytes] = {}
+    if source.suffix.lower() == WORD:
+        word = fill_word(content, printer)
+        written, done = word.content, (word.record, word.edited, word.left)
+    else:
+        text_done = fill_markdown(decode(content, source), printer, f"{final.stem}_figures")
+        written, pictures = text_done.text.encode(), text_done.pictures
+        done = (text_done.record, text_done.edited, text_done.left)
+    record, edited, left = done
+    where = "comments or deleted text" if source.suffix.lower() == WORD else "code or comments"
+    notes = [f"{left} placeholder(s) in {where} were left as they are"] if left else []
     with storage_faults(final):
-        for name, picture in done.pictures.items():
+        for name, picture in pictures.items():
             write_bytes(final.parent / name, picture)
-        write_bytes(final, done.text.encode())
-    pictures = tuple(final.parent / name for name in done.pictures)
-    return Filling(final, done.record, pictures, done.edited, tuple(notes))
+        write_bytes(final, written)
+    return Filling(final, record, tuple(final.parent / name for name in pictures), edited, tuple(notes))
 
 
 def read_content(content: bytes, path: Path) -> Reading:
@@ -125,7 +135,7 @@ def read_content(content: bytes, path: Path) -> Reading:
     Reading
         What it holds.
     """
-    return read_markdown(decode(content, path))
+    return read_word(content) if path.suffix.lower() == WORD else read_markdown(decode(content, path))
 
 
 def read_file(path: Path) -> bytes:
