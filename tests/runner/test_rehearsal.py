@@ -64,6 +64,12 @@ def test_the_detectable_ratio_has_the_wished_power():
     assert again["power_for_effect"] == pytest.approx(0.8, abs=1e-3)
 
 
+def test_a_replicate_without_the_estimate_has_found_nothing():
+    found = summarise([replicate(1, [odds(1.1, 2.0)]), replicate(2, [])], ASKED).estimates[0]
+    assert (found["replicates"], found["excludes_1"]) == (1, 0.5)
+    assert found["excludes_1_high"] == pytest.approx(beta.ppf(0.975, 2, 1))
+
+
 def test_a_difference_has_a_width_and_neither_power_nor_ratio():
     row = odds(10.0, 30.0, unit="per 100,000 person-years")
     found = summarise([replicate(1, [row]), replicate(2, [row | {"ci_high": 20.0}])], ASKED).estimates[0]

@@ -204,11 +204,15 @@ def _estimates(done: Sequence[Mapping[str, Any]], effect: float | None) -> list[
         for row in one["results"]:
             stratum = ", ".join(f"{name} = {value}" for name, value in sorted(row["stratum"].items()))
             groups.setdefault((row["name"], stratum), []).append((row, one.get("truth") or {}))
-    return [_estimate(name, stratum, group, effect) for (name, stratum), group in sorted(groups.items())]
+    return [_estimate(name, stratum, group, effect, len(done)) for (name, stratum), group in sorted(groups.items())]
 
 
 def _estimate(
-    name: str, stratum: str, group: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], effect: float | None
+    name: str,
+    stratum: str,
+    group: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]],
+    effect: float | None,
+    of: int,
 ) -> dict[str, Any]:
     found: dict[str, Any] = {
         "name": name,
@@ -236,7 +240,7 @@ def _estimate(
     if effect is not None:
         shift = abs(math.log(effect)) / median(errors)
         found["power_for_effect"] = normal.cdf(shift - z) + normal.cdf(-shift - z)
-    return found | _rejections(bounded)
+    return found | _rejections(bounded, of)
 
 
 def _has_interval(row: Mapping[str, Any]) -> bool:
@@ -244,14 +248,18 @@ def _has_interval(row: Mapping[str, Any]) -> bool:
     return all(isinstance(end, int | float) and math.isfinite(end) for end in ends)
 
 
-def _rejections(bounded: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> dict[str, Any]:
-    """Count the replicates whose interval leaves 1 out, with the exact binomial interval of their share."""
+def _rejections(bounded: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], of: int) -> dict[str, Any]:
+    """Count the replicates whose interval leaves 1 out, with the exact binomial interval of their share.
+
+    A replicate without the estimate has found nothing: it counts below, or power would be that of lucky worlds.
+    """
     from epi.stats.intervals import proportion_interval
 
     rejected = sum(row["ci_low"] > 1 or row["ci_high"] < 1 for row, _ in bounded)
-    share = proportion_interval(rejected, len(bounded), method="exact")
+    of = max(of, len(bounded))
+    share = proportion_interval(rejected, of, method="exact")
     found: dict[str, Any] = {
-        "excludes_1": rejected / len(bounded),
+        "excludes_1": rejected / of,
         "excludes_1_low": float(share.low),
         "excludes_1_high": float(share.high),
     }

@@ -137,6 +137,7 @@ def views_of(rehearsal: Rehearsal, lang: str) -> dict[str, View]:
     estimates = [
         (
             f"{row['name']} ({row['stratum']})" if row["stratum"] else row["name"],
+            f"{row['replicates']} / {rehearsal.cost['replicates']}",
             print_(row.get("estimate")),
             f"× {print_(row['width_ratio'])}" if "width_ratio" in row else print_(row.get("width")),
             print_(row.get("planted_ratio")),
@@ -156,7 +157,16 @@ def views_of(rehearsal: Rehearsal, lang: str) -> dict[str, View]:
     ]
     headings = {
         "attrition": ("step", "mean", "range", "predicted", "replicates"),
-        "estimates": ("result", "typical", "width", "planted", "excludes", "detectable", *(["power"] if asked else [])),
+        "estimates": (
+            "result",
+            "estimated",
+            "typical",
+            "width",
+            "planted",
+            "excludes",
+            "detectable",
+            *(["power"] if asked else []),
+        ),
         "suppression": ("output", "hidden_share", "hidden_in", "merged_in", "refused_in"),
     }
     rows: dict[str, Sequence[tuple[str, ...]]] = {"attrition": steps, "estimates": estimates, "suppression": hidden}

@@ -248,6 +248,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "rehearsal_h_predicted": ("Intervalle attendu", "Expected interval"),
     "rehearsal_h_replicates": ("Répliques", "Replicates"),
     "rehearsal_h_result": ("Résultat", "Result"),
+    "rehearsal_h_estimated": ("Estimé", "Estimated"),
     "rehearsal_h_typical": ("Médiane", "Median"),
     "rehearsal_h_width": ("Largeur de l'intervalle", "Interval width"),
     "rehearsal_h_planted": ("Vrai rapport", "True ratio"),
