@@ -87,7 +87,7 @@ def _text(value: Value, asked: Placeholder, lang: str) -> str:
         return NO_BREAK.join((number, _MONTHS[lang].split()[day.month - 1], str(day.year)))
     if lang == "fr" and value.name.endswith(".unit"):
         return unit_text(text, lang)
-    return " ".join(localised(text, lang).split(" "))
+    return localised(text, lang)
 
 
 def _number(value: Value, asked: Placeholder, lang: str) -> str:
