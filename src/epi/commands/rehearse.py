@@ -197,7 +197,9 @@ def _replicate(
                 record |= read_replicate(run)
                 record["peak_memory_mb"] = max(record["peak_memory_mb"], _peak_mb())
             except RunError as error:
-                record["failure"] = error.sentence.partition("\n")[0]
+                # The sentence would point at a folder that is thrown away.
+                step = getattr(error, "step", None)
+                record["failure"] = "{notebook}, cell {cell}: {cause}".format(**step) if step else error.arrived
         finally:
             shutil.rmtree(work, ignore_errors=True)
     record["total_seconds"] = time.perf_counter() - started
