@@ -32,8 +32,11 @@ class Listener:
     def __init__(self) -> None:
         self.heard: list[str] = []
 
-    def begin(self, notebook: str, number: int, total: int) -> None:
+    def begin(self, notebook: str, number: int, total: int, reason: str) -> None:
         self.heard.append(f"{number}/{total} {notebook}")
+
+    def reuse(self, notebook: str, number: int, total: int, reason: str) -> None:
+        self.heard.append(f"{number}/{total} {notebook} reused")
 
     def cell(self, done: int, total: int) -> None:
         self.heard.append(f"{done} of {total}")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from epi.errors import DataError
-from epi.files import storage_faults
+from epi.files import storage_faults, write_text
 
 GATE_FILE = "gate.jsonl"
 RESULTS_FILE = "results.jsonl"
@@ -48,8 +48,7 @@ def append_line(path: Path, value: Mapping[str, Any]) -> None:
     Processes append one after the other, not at the same time. A line left half-written by a
     killed process is cut off first: whoever wrote it never had an answer.
     """
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True, allow_nan=False, separators=(",", ":"))
-    content = (text + "\n").encode()
+    content = _one_line(value).encode()
     with storage_faults(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
@@ -65,6 +64,27 @@ def append_line(path: Path, value: Mapping[str, Any]) -> None:
                 raise
         finally:
             os.close(handle)
+
+
+def write_lines(path: Path, values: Iterable[Mapping[str, Any]]) -> None:
+    """Write a whole file of JSON lines in one piece, as when a run takes ended steps over.
+
+    Parameters
+    ----------
+    path : Path
+        A ``.jsonl`` file, replaced when there is one.
+    values : iterable of mapping
+        What to write; without any, there is no file.
+    """
+    text = "".join(map(_one_line, values))
+    if text:
+        write_text(path, text)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _one_line(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, allow_nan=False, separators=(",", ":")) + "\n"
 
 
 def _whole_length(handle: int) -> int:

@@ -13,12 +13,12 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import epi
-from epi.files import digest_file, digest_text, dump_json
+from epi.files import digest_text, dump_json
+from epi.runner.digests import digest_of, digest_tree
 from epi.runner.inspection import plain_value
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ def collect_ingredients(
         "study": study.digests(),
         "parameters": {name: plain_value(value) for name, value in parameters.items()},
         "workspace": workspace_fingerprint(workspace) if workspace else None,
+        "statement": workspace_statement(workspace) if workspace else None,
         "open_data": open_data_fingerprint() if "open_data" in study.protocol.sources else None,
         "epi": source_digest(),
         "packages": package_versions(),
@@ -133,6 +134,7 @@ def explain_difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> s
                 words.append(f"{label} {name} is {new.get(name)}, was {old.get(name)}")
     for part, label in (
         ("workspace", "the workspace's data"),
+        ("statement", "what the workspace says of its data"),
         ("open_data", "the open data"),
         ("epi", "the code of epi"),
         ("lang", "the language of labels"),
@@ -163,6 +165,22 @@ def workspace_fingerprint(workspace: Path) -> str:
     from epi.workspace import fingerprint_of
 
     return str(fingerprint_of(workspace))
+
+
+def workspace_statement(workspace: Path) -> str | None:
+    """Digest what a workspace says of its data: title, source, synthetic or real.
+
+    Parameters
+    ----------
+    workspace : Path
+        A workspace folder, or a DuckDB file.
+
+    Returns
+    -------
+    str or None
+        SHA-256 in hexadecimal; None where it says nothing.
+    """
+    return digest_of(workspace / "workspace.json" if workspace.is_dir() else workspace.with_suffix(".json"))
 
 
 def describe_workspace(workspace: Path) -> dict[str, Any]:
@@ -203,7 +221,7 @@ def open_data_fingerprint() -> str | None:
     place = os.environ.get("EPI_OPEN_DATA")
     if not place or not Path(place).is_dir():
         return None
-    return _tree_digest(Path(place))
+    return digest_tree(Path(place))
 
 
 def source_digest() -> str:
@@ -216,23 +234,7 @@ def source_digest() -> str:
     str
         SHA-256 in hexadecimal.
     """
-    return _tree_digest(Path(epi.__file__).parent, without=_NOT_RESULTS)
-
-
-def _tree_digest(root: Path, without: tuple[str, ...] = ()) -> str:
-    parts: list[str] = []
-    for path in sorted(root.rglob("*")):
-        inside = path.relative_to(root).as_posix()
-        if path.is_file() and "__pycache__" not in path.parts and not inside.startswith(without):
-            stat = path.stat()
-            parts += [inside, _digest_of(path, stat.st_size, stat.st_mtime_ns)]
-    return digest_text(*parts)
-
-
-@lru_cache(maxsize=4096)
-def _digest_of(path: Path, size: int, changed: int) -> str:
-    """Digest a file once for each of its states: a session that lasts sees code that is edited."""
-    return digest_file(path)
+    return digest_tree(Path(epi.__file__).parent, without=_NOT_RESULTS)
 
 
 def _installed() -> dict[str, str]:

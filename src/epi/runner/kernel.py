@@ -21,6 +21,7 @@ from typing import Any
 from epi.errors import ParameterError
 from epi.runner.environment import peak_memory, quiet, without_address_grammar
 from epi.runner.inspection import read_constants
+from epi.runner.loaded import LOADED, read_loaded
 from epi.runner.witness import WITNESS
 
 OnCell = Callable[[int, int], None]
@@ -70,6 +71,8 @@ class Execution:
         Seconds by cell, the injected one included.
     peak_bytes : int, optional
         Peak memory of the kernel.
+    loaded : list of Path or None, optional
+        Files of the modules loaded, installed libraries left out; None when that is not known.
     failure : CellFailure or None, optional
         Where it stopped, if it did.
     """
@@ -78,6 +81,7 @@ class Execution:
     seconds: float = 0.0
     cells: list[float] = field(default_factory=list)
     peak_bytes: int = 0
+    loaded: list[Path] | None = None
     failure: CellFailure | None = None
 
 
@@ -143,6 +147,7 @@ def execute(
             if not isinstance(error, DeadKernelError) and watch.started:
                 raise
             execution.failure = CellFailure(watch.number(watch.index), died=watch.ending())
+        execution.loaded = read_loaded(Path(watch.environment[LOADED]))
     execution.seconds = time.perf_counter() - start
     if execution.failure is None:
         execution.failure = _unfinished(execution.notebook, watch)
@@ -315,6 +320,7 @@ def _scratch(watch: _Watch) -> Iterator[None]:
         watch.scratch = place
         watch.environment["IPYTHONDIR"] = f"{place}/ipython"
         watch.environment[WITNESS] = f"{place}/witness.json"
+        watch.environment[LOADED] = f"{place}/loaded.json"
         yield
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 class Progress:
     """What :func:`~epi.runner.run.run_study` tells about its course; this one keeps it to itself."""
 
-    def begin(self, notebook: str, number: int, total: int) -> None:
+    def begin(self, notebook: str, number: int, total: int, reason: str) -> None:
         """Hear that a notebook starts.
 
         Parameters
@@ -21,6 +21,21 @@ class Progress:
             Its file name.
         number, total : int
             Its rank and how many there are.
+        reason : str
+            Why it is executed.
+        """
+
+    def reuse(self, notebook: str, number: int, total: int, reason: str) -> None:
+        """Hear that a step that ended before stands for this one.
+
+        Parameters
+        ----------
+        notebook : str
+            Its file name.
+        number, total : int
+            Its rank and how many there are.
+        reason : str
+            Why it is not executed.
         """
 
     def cell(self, done: int, total: int) -> None:
@@ -79,8 +94,8 @@ class Display(Progress):
     ) -> None:
         self._bars.stop()
 
-    def begin(self, notebook: str, number: int, total: int) -> None:
-        """Show a new bar.
+    def begin(self, notebook: str, number: int, total: int, reason: str) -> None:
+        """Show a new bar, and above it why the notebook is executed.
 
         Parameters
         ----------
@@ -88,10 +103,28 @@ class Display(Progress):
             The notebook's file name.
         number, total : int
             Its rank and how many there are.
+        reason : str
+            Why it is executed.
         """
         self._label = f"{number}/{total} {notebook}"
+        self._console.print(f"{self._label} runs: {reason}", highlight=False, soft_wrap=True, markup=False)
         if self._console.is_terminal:
             self._task = self._bars.add_task(self._label, total=None)
+
+    def reuse(self, notebook: str, number: int, total: int, reason: str) -> None:
+        """Write why the notebook is not executed.
+
+        Parameters
+        ----------
+        notebook : str
+            The notebook's file name.
+        number, total : int
+            Its rank and how many there are.
+        reason : str
+            Why.
+        """
+        line = f"{number}/{total} {notebook} is not run again: {reason}"
+        self._console.print(line, highlight=False, soft_wrap=True, markup=False)
 
     def cell(self, done: int, total: int) -> None:
         """Move the bar.

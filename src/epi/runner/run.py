@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from epi.errors import EpiError, ParameterError
+from epi.errors import EpiError, ParameterError, RunError
 from epi.files import digest_file, digest_text, dump_json, storage_faults, write_json, write_text
 from epi.runner.checklist import FILE as CHECKLIST
 from epi.runner.failure import cause_in_public, publishable, run_error
@@ -24,12 +24,28 @@ from epi.runner.identity import (
     run_identifier,
 )
 from epi.runner.inspection import parameter_names, plain_value
+from epi.runner.opened import Opened
 from epi.runner.plan import FILE as PLAN
 from epi.runner.plan import plan_record
+from epi.runner.premises import Line, Present
 from epi.runner.progress import Progress
 from epi.runner.scan import find_identifier_shapes
+from epi.runner.steps import (
+    LEDGERS,
+    Step,
+    digest_written,
+    find_step,
+    keep_ended,
+    read_ledgers,
+    remove_step,
+    survey,
+    take_over,
+    write_ledgers,
+    write_step,
+)
 
 if TYPE_CHECKING:
+    from epi.protocol import Notebook
     from epi.runner.kernel import Execution
     from epi.runner.study import Study
 
@@ -47,6 +63,9 @@ def run_study(
 ) -> Run:
     """Run a study, or answer from its finished run when nothing that determines it has changed.
 
+    A step of this run that ended before a failure or a kill is not run again, nor is a step of
+    another run of the study when all that it rested on is the same; the reason is told for each.
+
     Parameters
     ----------
     study : Study
@@ -60,7 +79,7 @@ def run_study(
     runs_dir : path-like, optional
         Folder of runs.
     force : bool, optional
-        Execute even if a finished run is there; what it held is replaced.
+        Execute every step even if a finished run is there; what it held is replaced.
     lang : {"en", "fr"}, optional
         Language of labels in figures and tables; a parameter `lang` of the study goes before.
     progress : Progress, optional
@@ -96,8 +115,11 @@ def run_study(
         if before is not None and before["status"] == "done" and not force:
             reason = f"nothing that determines its result has changed since {str(before['finished'])[:16]} UTC"
             return Run(folder, before, reused=True, reason=reason)
-        reason = _reason(before, force, ingredients, list_runs(Path(runs_dir), study.name))
-        clear_folder(folder)
+        others = list_runs(Path(runs_dir), study.name)
+        reason = _reason(before, force, ingredients, others)
+        # What ended is kept and looked at step by step; --force takes nothing over.
+        clear_folder(folder) if force else keep_ended(folder)
+        donors = [] if force else [folder, *(run.folder for run in others if run.folder != folder)]
         manifest = {
             "format": 1,
             "study": study.name,
@@ -123,7 +145,8 @@ def run_study(
                 shutil.copyfile(study.folder / name, folder / name)
         start = time.perf_counter()
         try:
-            executed = _execute(study, ingredients["parameters"], folder, place, lang, progress or Progress())
+            course = _Course(study, ingredients, folder, place, donors, progress or Progress())
+            executed = [course.take(number) for number in range(len(study.protocol.notebooks))]
             _assemble(folder)
             manifest |= {"gate": _gate_summary(folder), "files": released_files(folder)}
         except BaseException as error:
@@ -183,43 +206,79 @@ def _reason(before: Mapping[str, Any] | None, force: bool, ingredients: Mapping[
     return f"since run {done[0].run_id}: {explain_difference(done[0].manifest['ingredients'], ingredients)}"
 
 
-def _execute(
-    study: Study,
-    parameters: Mapping[str, Any],
-    folder: Path,
-    workspace: Path | None,
-    lang: str,
-    progress: Progress,
-) -> list[dict[str, Any]]:
-    from epi.runner.environment import kernel_environment
-    from epi.runner.kernel import execute
+class _Course:
+    """The steps of one run, taken one after the other."""
 
-    private = folder / "notebooks"
-    with storage_faults(private):
-        private.mkdir(mode=0o700)
-    environment = kernel_environment(
-        EPI_RUN_DIR=str(folder),
-        EPI_PROTOCOL=str(study.folder / "protocol.yml"),
-        EPI_WORKSPACE=str(workspace) if workspace else None,
-        EPI_LANG=lang,
-    )
-    steps: list[dict[str, Any]] = []
-    for number, notebook in enumerate(study.protocol.notebooks, 1):
-        source = study.notebook_path(notebook)
-        log = private / f"{source.stem}.log"
-        progress.begin(notebook.file, number, len(study.protocol.notebooks))
-        execution = execute(
-            source,
-            {name: plain_value(parameters[name]) for name in parameter_names(source)},
-            folder=study.folder,
-            environment=environment,
-            log=log,
-            on_cell=progress.cell,
+    def __init__(
+        self,
+        study: Study,
+        ingredients: Mapping[str, Any],
+        folder: Path,
+        workspace: Path | None,
+        donors: list[Path],
+        progress: Progress,
+    ) -> None:
+        from epi.runner.environment import kernel_environment
+
+        self.study, self.ingredients, self.folder = study, ingredients, folder
+        self.workspace, self.donors, self.progress = workspace, donors, progress
+        self.present = look_around(study, ingredients, workspace)
+        self.environment = kernel_environment(
+            EPI_RUN_DIR=str(folder),
+            EPI_PROTOCOL=str(study.folder / "protocol.yml"),
+            EPI_WORKSPACE=str(workspace) if workspace else None,
+            EPI_OPEN_DATA=str(self.present.open_data) if self.present.open_data else None,
+            EPI_LANG=str(ingredients["lang"]),
         )
+        with storage_faults(folder):
+            (folder / "notebooks").mkdir(mode=0o700, exist_ok=True)
+        write_ledgers(folder, [])
+
+    def take(self, number: int) -> dict[str, Any]:
+        """Take a step: from one that ended where nothing that it rests on has changed, else by executing it."""
+        notebook = self.study.protocol.notebooks[number]
+        place = number + 1, len(self.study.protocol.notebooks)
+        found, reason = find_step(notebook.file, self.present, self.donors)
+        step = take_over(found, self.folder, self.present.made) if found else None
+        if step is not None:
+            self.progress.reuse(notebook.file, *place, reason)
+            self._add(step)
+            write_ledgers(self.folder, self.present.lines)
+            return {**step.timing, "reused": True, "reason": reason}
+        if found is not None:
+            reason = "the run that held it changed meanwhile"
+        elif not self.donors:
+            reason = "asked for (--force)"
+        self.progress.begin(notebook.file, *place, reason)
+        step = self._execute(notebook)
+        self._add(step)
+        return {**step.timing, "reused": False, "reason": reason}
+
+    def _add(self, step: Step) -> None:
+        self.present.lines += step.lines
+        self.present.made |= step.wrote
+
+    def _execute(self, notebook: Notebook) -> Step:
+        from epi.runner.kernel import execute
+
+        remove_step(self.folder, notebook.file, self.present.made)
+        source, private = self.study.notebook_path(notebook), self.folder / "notebooks"
+        parameters = self.ingredients["parameters"]
+        log = private / f"{source.stem}.log"
+        before = survey(self.folder)
+        with Opened([*self.present.folders(), self.folder]) as opened:
+            execution = execute(
+                source,
+                {name: plain_value(parameters[name]) for name in parameter_names(source)},
+                folder=self.study.folder,
+                environment=self.environment,
+                log=log,
+                on_cell=self.progress.cell,
+            )
         _keep(execution, private / notebook.file)
         if not log.stat().st_size:
             log.unlink()
-        progress.end(notebook.file, execution.seconds)
+        self.progress.end(notebook.file, execution.seconds)
         if execution.failure:
             error = run_error(notebook.file, execution.failure, private / notebook.file)
             error.step = {  # type: ignore[attr-defined]  # for the manifest
@@ -228,15 +287,73 @@ def _execute(
                 "cause": cause_in_public(execution.failure),
             }
             raise error
-        steps.append(
-            {
-                "notebook": notebook.file,
-                "seconds": round(execution.seconds, 3),
-                "cells": execution.cells,
-                "peak_memory_mb": round(execution.peak_bytes / 1e6, 1),
-            }
+        self._refuse_changes(notebook)
+        if execution.loaded is None:
+            opened.everything = True
+        timing = {
+            "notebook": notebook.file,
+            "seconds": round(execution.seconds, 3),
+            "cells": execution.cells,
+            "peak_memory_mb": round(execution.peak_bytes / 1e6, 1),
+            "finished": _now(),
+            "run_id": self.folder.name,
+        }
+        lines = _new_lines(self.folder, self.present.lines)
+        rests_on = self.present.collect(notebook.file, opened, execution.loaded or [], lines, self.folder)
+        step = Step(self.folder, notebook.file, rests_on, digest_written(self.folder, before), lines, timing)
+        write_step(step)
+        return step
+
+    def _refuse_changes(self, notebook: Notebook) -> None:
+        """Refuse a step during which anything changed: nobody could say what it saw."""
+        self.present.forget()
+        now = collect_ingredients(
+            self.study, self.ingredients["parameters"], self.workspace, str(self.ingredients["lang"])
         )
-    return steps
+        if now != self.ingredients:
+            raise RunError(
+                f"{explain_difference(self.ingredients, now)}, while {notebook.file} ran",
+                "a study, data and code that stay as they are until it ends",
+                "run it again: the steps that ended before are kept",
+            )
+
+
+def look_around(study: Study, ingredients: Mapping[str, Any], workspace: Path | None) -> Present:
+    """Say what the steps of a run may rest on, as it is now.
+
+    Parameters
+    ----------
+    study : Study
+        The study.
+    ingredients : mapping
+        From :func:`~epi.runner.identity.collect_ingredients`.
+    workspace : Path or None
+        The workspace, where the study reads one.
+
+    Returns
+    -------
+    Present
+        Before the first step.
+    """
+    place = os.environ.get("EPI_OPEN_DATA") if "open_data" in study.protocol.sources else None
+    return Present(
+        study,
+        ingredients["parameters"],
+        ingredients["packages"],
+        str(ingredients["lang"]),
+        workspace,
+        Path(place).resolve() if place and Path(place).is_dir() else None,
+    )
+
+
+def _new_lines(folder: Path, earlier: list[Line]) -> list[Line]:
+    """Give the lines of the ledgers that were not there before the step."""
+    seen = {ledger: sum(name == ledger for name, _ in earlier) for ledger in LEDGERS}
+    found: list[Line] = []
+    for ledger in LEDGERS:
+        lines = [line for name, line in read_ledgers(folder) if name == ledger]
+        found += [(ledger, line) for line in lines[seen[ledger] :]]
+    return found
 
 
 def _keep(execution: Execution, path: Path) -> None:

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from epi.errors import EpiError, ParameterError, ProtocolError
-from epi.files import digest_file, digest_text, read_yaml
+from epi.files import digest_text, read_yaml
 from epi.protocol import Notebook, Protocol, Value, read_protocol
+from epi.runner.digests import digest_of
 
 NAME = re.compile(r"^[a-z][a-z0-9_]*$")
-_CODE = {".py", ".csv", ".json", ".yml", ".yaml", ".toml", ".sql", ".txt", ".parquet"}
-_ASIDE = {"parameters", "tests", "manuscript", "checklist.yml", "plan.json"}  # presets are known by parameters
+PROSE = {".md", ".rst"}
+ASIDE = {"parameters", "tests", "manuscript", "checklist.yml", "plan.json"}  # presets are known by parameters
 
 
 @dataclass(frozen=True)
@@ -119,28 +120,45 @@ class Study:
     def digests(self) -> dict[str, str]:
         """Digest what in this folder determines a result.
 
-        The protocol, the notebooks' cells (not their outputs or layout), helper modules and code
-        lists. Not ``README.md``, the presets (their values are in the parameters), ``checklist.yml``,
-        ``plan.json`` or ``tests/``.
+        The protocol, the notebooks' cells (not their outputs or layout), helper modules, code lists
+        and any other file. Not prose such as ``README.md``, the presets (their values are in the
+        parameters), ``checklist.yml``, ``plan.json``, ``tests/``,
+        ``manuscript/`` or hidden files.
 
         Returns
         -------
         dict of str to str
             Path inside the study and SHA-256.
         """
-        from epi.runner.inspection import notebook_digest
-
         found: dict[str, str] = {}
         for path in sorted(self.folder.rglob("*")):
             inside = path.relative_to(self.folder)
             hidden = any(part.startswith((".", "__pycache__")) for part in inside.parts)
-            if hidden or not path.is_file() or inside.parts[0] in _ASIDE:
+            if hidden or not path.is_file() or inside.parts[0] in ASIDE:
                 continue
-            if path.suffix == ".ipynb":
-                found[inside.as_posix()] = notebook_digest(path)
-            elif path.suffix in _CODE:
-                found[inside.as_posix()] = digest_file(path)
+            if path.suffix not in PROSE:
+                found[inside.as_posix()] = self.digest_file(inside.as_posix()) or ""
         return found
+
+    def digest_file(self, name: str) -> str | None:
+        """Digest one file of the folder: of a notebook, what its cells do.
+
+        Parameters
+        ----------
+        name : str
+            Its path inside the folder.
+
+        Returns
+        -------
+        str or None
+            SHA-256 in hexadecimal; None where there is no such file.
+        """
+        from epi.runner.inspection import notebook_digest
+
+        path = self.folder / name
+        if path.suffix == ".ipynb" and path.is_file():
+            return notebook_digest(path)
+        return digest_of(path)
 
     def digest(self) -> str:
         """Digest the study as a whole.

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from epi.errors import EpiError
+from epi.runner.loaded import listen
 
 WITNESS = "EPI_WITNESS"
 """Variable that names the file to write, in the runner's private folder."""
@@ -28,6 +29,7 @@ def load_ipython_extension(shell: Any) -> None:
         The kernel's shell.
     """
     shell.events.register("post_run_cell", _after_cell)
+    listen(shell)
 
 
 def tell(error: BaseException | None) -> dict[str, str] | None:

@@ -6,7 +6,7 @@ study's protocol declares are there, and the rule applied is shown wherever the 
 """
 
 from epi.workspace.build import build_workspace
-from epi.workspace.fingerprint import fingerprint_of
+from epi.workspace.fingerprint import fingerprint_of, fingerprint_parts
 from epi.workspace.opposition import OppositionLedger
 from epi.workspace.steering import SteeringRule
 from epi.workspace.workspace import Workspace, open_workspace
@@ -17,5 +17,6 @@ __all__ = [
     "Workspace",
     "build_workspace",
     "fingerprint_of",
+    "fingerprint_parts",
     "open_workspace",
 ]

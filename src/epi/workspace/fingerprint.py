@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,22 +59,48 @@ def fingerprint(origin: Origin) -> str:
     str
         64 hexadecimal characters.
     """
+    return digest_text(*(f"{name}={digest}" for name, digest in sorted(_parts(origin).items())))
+
+
+def fingerprint_parts(path: str | os.PathLike[str]) -> dict[str, str]:
+    """Digest the parts of a workspace that a study may rest on one by one.
+
+    Parameters
+    ----------
+    path : path-like
+        A workspace folder or a DuckDB file.
+
+    Returns
+    -------
+    dict of str to str
+        ``tables`` (patients and all that hangs on them, oppositions, the day of extraction) and
+        ``reference/NAME`` for each file on territories.
+
+    Raises
+    ------
+    WorkspaceError
+        If it is not a workspace.
+    """
+    return _parts(open_origin(path))
+
+
+def _parts(origin: Origin) -> dict[str, str]:
     stamps = _stamps(origin)
     memory = origin.path / _MEMORY if origin.path.is_dir() else None
     if memory is not None and memory.is_file():
         known: dict[str, Any] = json.loads(memory.read_text(encoding="utf-8"))
-        if known.get("stamps") == stamps:
-            return str(known["fingerprint"])
-    parts = [f"extraction_date={origin.about['extraction_date']}"]
-    parts += [_table_digest(origin.connection, table, names) for table, names in sorted(origin.columns.items())]
+        if known.get("stamps") == stamps and "parts" in known:
+            return dict(known["parts"])
+    tables = [f"extraction_date={origin.about['extraction_date']}"]
+    tables += [_table_digest(origin.connection, table, names) for table, names in sorted(origin.columns.items())]
     if origin.rejected_opposition is not None:
-        parts.append(digest_file(origin.rejected_opposition))
+        tables.append(digest_file(origin.rejected_opposition))
+    parts = {"tables": digest_text(*tables)}
     if origin.references is not None:
-        parts += [f"{file.name}={digest_file(file)}" for file in sorted(origin.references.iterdir())]
-    result = digest_text(*parts)
+        parts |= {f"reference/{file.name}": digest_file(file) for file in sorted(origin.references.iterdir())}
     if memory is not None:
-        _remember(memory, {"stamps": stamps, "fingerprint": result})
-    return result
+        _remember(memory, {"stamps": stamps, "parts": parts})
+    return parts
 
 
 def _remember(memory: Path, content: dict[str, Any]) -> None:
@@ -83,8 +110,9 @@ def _remember(memory: Path, content: dict[str, Any]) -> None:
         return
     try:
         write_json(memory, content)
-    except StorageError:
-        memory.unlink(missing_ok=True)
+    except (StorageError, PermissionError):
+        with suppress(OSError):
+            memory.unlink(missing_ok=True)
 
 
 def _stamps(origin: Origin) -> dict[str, list[int]]:
