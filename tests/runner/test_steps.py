@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from epi.errors import RunError
+from epi.runner import identity
 from epi.runner.digests import digest_of
 from epi.runner.folder import Run, list_runs, released_files
 from epi.runner.opened import Opened
@@ -214,7 +215,8 @@ def test_a_library_and_an_unreadable_record_count(place: Path, monkeypatch: pyte
     record.write_text(record.read_text(encoding="utf-8")[:-40], encoding="utf-8")
     _, told = run(place, age=19)
     assert told.ran[STEPS[1]] == "run for the first time"
-    monkeypatch.setattr("epi.runner.identity._installed", lambda: {"pandas": "0"})
+    versions = {**identity.package_versions(), "pandas": "0"}
+    monkeypatch.setattr("epi.runner.identity._installed", lambda: versions)
     _, told = run(place)
     assert len(told.ran) == 3 and "library pandas is 0, was" in told.ran[STEPS[0]]
 

@@ -57,15 +57,15 @@ class Opened:
         if libc is None or self._handle < 0:
             self.everything = True
             return self
-        for root in self._roots:
-            for folder, files in _walk(root):
-                watch = libc.inotify_add_watch(self._handle, os.fsencode(folder), _OPEN)
-                if watch < 0:
-                    self.everything = True
-                else:
-                    self._places.setdefault(watch, []).append(folder)
-                # The openings of a link are seen where it points, which may be anywhere.
-                self._links |= {folder / name for name in files if (folder / name).is_symlink()}
+        # Walked through before any watch is set: one's own listing would be seen as well.
+        for folder, files in [pair for root in self._roots for pair in _walk(root)]:
+            watch = libc.inotify_add_watch(self._handle, os.fsencode(folder), _OPEN)
+            if watch < 0:
+                self.everything = True
+            else:
+                self._places.setdefault(watch, []).append(folder)
+            # The openings of a link are seen where it points, which may be anywhere.
+            self._links |= {folder / name for name in files if (folder / name).is_symlink()}
         self._stop = os.pipe()
         self._thread = threading.Thread(target=self._listen, name="opened-files", daemon=True)
         self._thread.start()
