@@ -14,6 +14,7 @@ from epi.errors import RunError
 from epi.runner import identity
 from epi.runner.digests import digest_of
 from epi.runner.folder import Run, list_runs, released_files
+from epi.runner.forecast import forecast_run
 from epi.runner.opened import Opened
 from epi.runner.premises import Present
 from epi.runner.progress import Progress
@@ -229,6 +230,26 @@ def test_what_was_altered_is_not_taken_over(place: Path) -> None:
     assert list(told.ran) == list(STEPS)
     assert "tables/groups.csv of run" in told.ran[STEPS[1]]
     assert "a,40" in (other.folder / "tables" / "groups.csv").read_text(encoding="utf-8")
+
+
+def test_a_dry_run_tells_what_the_run_then_does(place: Path) -> None:
+    three_steps(place)
+    study = open_study(place / "three")
+
+    def states(**given: object) -> list[str]:
+        return [step.state for step in forecast_run(study, given, runs_dir=place / "runs").steps]
+
+    assert states() == ["run"] * 3 and not (place / "runs").exists()
+    assert forecast_run(study, runs_dir=place / "runs").seconds is None
+    run(place)
+    assert states() == ["done"] * 3
+    assert states(age=20) == ["run", "take over", "see later"], "the third rests on a figure of the first"
+    plan = forecast_run(study, {"share": 0.7}, runs_dir=place / "runs")
+    assert [step.state for step in plan.steps] == ["take over", "run", "take over"]
+    assert plan.steps[1].reason.endswith("parameter share is 0.7, was 0.5")
+    assert plan.seconds == plan.steps[1].seconds and plan.peak_memory_mb
+    forced = forecast_run(study, runs_dir=place / "runs", force=True)
+    assert {(step.state, step.reason) for step in forced.steps} == {("run", "asked for (--force)")}
 
 
 def test_force_takes_nothing_over(place: Path) -> None:

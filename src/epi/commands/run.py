@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from epi.runner.folder import Run
+    from epi.runner.forecast import Forecast
     from epi.runner.study import Study
 
 
@@ -32,6 +33,9 @@ def run(
     runs: Runs = Path("runs"),
     studies: Studies = Path("studies"),
     force: Annotated[bool, typer.Option("--force", help="Run even if a finished run is there.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say which steps would run, why, and how long they took before; and stop.")
+    ] = False,
     help_parameters: Annotated[
         bool, typer.Option("--help-parameters", help="List the study's parameters and presets, and stop.")
     ] = False,
@@ -57,6 +61,8 @@ def run(
         Folder that holds the studies.
     force : bool, optional
         Run even if a finished run is there.
+    dry_run : bool, optional
+        Say which steps would run, why, and how long they took before; and stop.
     help_parameters : bool, optional
         List the study's parameters and presets, and stop.
     json : bool, optional
@@ -69,6 +75,12 @@ def run(
         _show_parameters(opened, json)
         return
     preset, values = _values(opened, params, parse_assignments(parameter or []))
+    if dry_run:
+        from epi.runner.forecast import forecast_run
+
+        forecast = forecast_run(opened, values, preset=preset, workspace=workspace, runs_dir=runs, force=force)
+        _show_forecast(forecast, json)
+        return
     from epi.runner.progress import Display
     from epi.runner.run import run_study
 
@@ -133,6 +145,33 @@ def runs(
             for one in found
         ]
         print_table(["study", "run", "status", "preset", "started (UTC)", "seconds", "data"], rows)
+
+
+def _show_forecast(forecast: Forecast, json: bool) -> None:
+    if json:
+        from dataclasses import asdict
+
+        steps = [asdict(step) for step in forecast.steps]
+        totals = {"seconds": forecast.seconds, "peak_memory_mb": forecast.peak_memory_mb}
+        print_json({"study": forecast.study, "run_id": forecast.run_id, "steps": steps, **totals})
+        return
+    rows = [
+        (
+            step.notebook,
+            step.state,
+            "" if step.seconds is None else f"{step.seconds:.1f}",
+            "" if step.peak_memory_mb is None else f"{step.peak_memory_mb:.0f}",
+            step.reason,
+        )
+        for step in forecast.steps
+    ]
+    print_table(["step", "state", "seconds", "MB", "reason"], rows)
+    if forecast.seconds is None:
+        said = "time unknown: a step that is to run never ran here"
+    else:
+        cost = f"{forecast.seconds:.0f} s and {forecast.peak_memory_mb:.0f} MB"
+        said = f"at most about {cost}, as the medians of earlier runs say"
+    console().print(f"{forecast.study} {forecast.run_id}: {said}. Nothing was started.", highlight=False)
 
 
 def _values(study: Study, params: str | None, given: dict[str, str]) -> tuple[str | None, dict[str, Any]]:

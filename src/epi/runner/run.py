@@ -45,7 +45,7 @@ from epi.runner.steps import (
 )
 
 if TYPE_CHECKING:
-    from epi.protocol import Notebook
+    from epi.protocol import Notebook, Value
     from epi.runner.kernel import Execution
     from epi.runner.study import Study
 
@@ -103,11 +103,7 @@ def run_study(
     StorageError
         If the disk is full.
     """
-    values = study.resolve(parameters, preset)
-    study.check_runnable()
-    _refuse_identifiers(values)
-    lang = str(values.get("lang", lang))
-    place = _workspace(study, workspace)
+    values, lang, place = prepare(study, parameters, preset, workspace, lang)
     ingredients = collect_ingredients(study, values, place, lang)
     folder = run_folder(runs_dir, study.name, run_identifier(ingredients))
     with locked(folder):
@@ -161,6 +157,50 @@ def run_study(
         }
         _record_end(folder, manifest, start)
         return Run(folder, manifest, reason=reason)
+
+
+def prepare(
+    study: Study,
+    parameters: Mapping[str, Any] | None,
+    preset: str | None,
+    workspace: str | os.PathLike[str] | None,
+    lang: str,
+) -> tuple[dict[str, Value], str, Path | None]:
+    """Check everything that can be checked before a kernel starts.
+
+    Parameters
+    ----------
+    study : Study
+        The study.
+    parameters : mapping or None
+        Values given.
+    preset : str or None
+        Name of a preset.
+    workspace : path-like or None
+        The workspace given.
+    lang : {"en", "fr"}
+        Language of labels.
+
+    Returns
+    -------
+    values : dict
+        Every parameter and its value.
+    lang : str
+        The language; a parameter `lang` goes before.
+    workspace : Path or None
+        The workspace's folder, for a study that reads one.
+
+    Raises
+    ------
+    ParameterError
+        If a parameter is not one, or there is no workspace.
+    ProtocolError
+        If the study folder is not what its protocol says.
+    """
+    values = study.resolve(parameters, preset)
+    study.check_runnable()
+    _refuse_identifiers(values)
+    return values, str(values.get("lang", lang)), _workspace(study, workspace)
 
 
 def _refuse_identifiers(values: Mapping[str, Any]) -> None:
