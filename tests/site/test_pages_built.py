@@ -12,6 +12,7 @@ import pytest
 from epi.errors import ParameterError, RunError, StorageError
 from epi.runner.folder import Run, list_runs
 from epi.runner.site import Site, build_site
+from epi.runner.site import words as frame_words
 from epi.runner.site.words import LANGS, keys, word
 from runner.page_reader import Page
 from runner.toy import CANARY, write_toy_study
@@ -234,9 +235,8 @@ def test_the_same_runs_make_the_same_site(built: Site, toy_runs: Path, tmp_path:
 
 @pytest.mark.parametrize("lang", LANGS)
 def test_every_word_of_the_frame_is_in_both_languages(lang: str) -> None:
-    holes = dict.fromkeys(
-        ("below", "label", "names", "date", "level", "name", "shown", "total", "commit", "outputs", "hidden"), "x"
-    ) | dict.fromkeys(("left_out", "count", "alt", "run", "cause", "notebook", "cell", "version", "what"), "x")
+    source = Path(frame_words.__file__).read_text(encoding="utf-8")
+    holes = dict.fromkeys(re.findall(r"{([a-z_]+)}", source), "x")
     texts = {key: word(key, lang, **holes) for key in keys()}
     assert all(texts.values())
     assert not [key for key, text in texts.items() if "{" in text]

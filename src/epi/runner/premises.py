@@ -81,7 +81,7 @@ class Present:
     open_data: Path | None
     lines: list[Line] = field(default_factory=list)
     made: dict[str, str] = field(default_factory=dict)
-    _known: dict[str, str | None] = field(default_factory=dict)
+    _known: dict[str, str | None] = field(default_factory=dict, init=False, repr=False)
 
     def folders(self) -> list[Path]:
         """List the folders whose openings tell what a step read.
