@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import epi
-from epi.commands import check, codes, data, export, manuscript, rehearse, run, site, study, workspace, world
+from epi.commands import check, codes, data, diff, export, manuscript, rehearse, run, site, study, workspace, world
 from epi.commands.console import add_command
 from epi.errors import EpiError, StorageError
 
@@ -38,6 +38,7 @@ add_command(app, "runs")(run.runs)
 add_command(app, "rehearse")(rehearse.rehearse)
 add_command(app, "check")(check.check)
 add_command(app, "export")(export.export)
+add_command(app, "diff")(diff.diff)
 
 
 def _show_version(asked: bool) -> None:
