@@ -64,6 +64,9 @@ def build(
     console().print(f"{site.pages} pages for {', '.join(site.studies)}: {site.folder / 'index.html'}")
     if site.left_out:
         console().print(f"{site.left_out} notebook outputs left out; each page says why")
+    if site.unrecorded:
+        names = ", ".join(site.unrecorded)
+        console().print(f"{runs} cannot be written: the next site cannot say what changed since this one in {names}")
 
 
 @add_command(app, "serve")

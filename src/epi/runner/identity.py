@@ -122,26 +122,57 @@ def explain_difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> s
     'parameter age is 20, was 18'
     """
     words: list[str] = []
-    for part, label in (("study", "study file"), ("parameters", "parameter"), ("packages", "library")):
-        old, new = before.get(part) or {}, after.get(part) or {}
-        for name in sorted(old.keys() | new.keys()):
-            if old.get(name) == new.get(name):
-                continue
-            if part == "study":
-                verb = "is new" if name not in old else "was removed" if name not in new else "changed"
-                words.append(f"{label} {name} {verb}")
-            else:
-                words.append(f"{label} {name} is {new.get(name)}, was {old.get(name)}")
-    for part, label in (
-        ("workspace", "the workspace's data"),
-        ("statement", "what the workspace says of its data"),
-        ("open_data", "the open data"),
-        ("epi", "the code of epi"),
-        ("lang", "the language of labels"),
-    ):
-        if before.get(part) != after.get(part):
-            words.append(f"{label} changed")
+    for part, name, old, new in list_differences(before, after):
+        if part == "study":
+            words.append(
+                f"study file {name} {'is new' if old is None else 'was removed' if new is None else 'changed'}"
+            )
+        elif part in _NAMED:
+            words.append(f"{_NAMED[part]} {name} is {new}, was {old}")
+        else:
+            words.append(f"{_WHOLE[part]} changed")
     return "; ".join(words)
+
+
+_NAMED = {"parameters": "parameter", "packages": "library"}
+_WHOLE = {
+    "workspace": "the workspace's data",
+    "statement": "what the workspace says of its data",
+    "open_data": "the open data",
+    "epi": "the code of epi",
+    "lang": "the language of labels",
+}
+
+
+def list_differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[str, str, Any, Any]]:
+    """List what changed between the ingredients of two runs.
+
+    Parameters
+    ----------
+    before, after : mapping
+        From :func:`collect_ingredients`.
+
+    Returns
+    -------
+    list of tuple
+        Part (``study``, ``parameters``, ``packages``, ``workspace``...), name inside it, value before and after;
+        None where there was none.
+
+    Examples
+    --------
+    >>> list_differences({"parameters": {"age": 18}}, {"parameters": {"age": 20}})
+    [('parameters', 'age', 18, 20)]
+    """
+    found: list[tuple[str, str, Any, Any]] = []
+    for part in ("study", *_NAMED):
+        old, new = before.get(part) or {}, after.get(part) or {}
+        found += [
+            (part, name, old.get(name), new.get(name))
+            for name in sorted(old.keys() | new.keys())
+            if old.get(name) != new.get(name)
+        ]
+    found += [(part, "", before.get(part), after.get(part)) for part in _WHOLE if before.get(part) != after.get(part)]
+    return found
 
 
 def workspace_fingerprint(workspace: Path) -> str:

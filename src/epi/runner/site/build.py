@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from epi.results import LEVELS
 from epi.runner.folder import Run, list_runs
 from epi.runner.plan import Entry as PlanEntry
 from epi.runner.plan import read_plan
+from epi.runner.published import record_published
 from epi.runner.site.notebook import may_see
 from epi.runner.site.pages import Builder, Entry
 from epi.runner.site.provenance import uses_defaults
@@ -40,12 +41,15 @@ class Site:
         The studies shown.
     left_out : int
         Notebook outputs left out because they did not carry the gate's mark.
+    unrecorded : tuple of str, optional
+        Studies whose publication could not be kept, since their folder of runs cannot be written.
     """
 
     folder: Path
     pages: int
     studies: tuple[str, ...]
     left_out: int
+    unrecorded: tuple[str, ...] = ()
 
 
 def build_site(
@@ -111,7 +115,19 @@ def build_site(
             shutil.rmtree(old, ignore_errors=True)
         finally:
             shutil.rmtree(work, ignore_errors=True)
-    return Site(final, builder.pages, tuple(entry.name for entry in entries), builder.left_out)
+    return Site(final, builder.pages, tuple(entry.name for entry in entries), builder.left_out, tuple(_record(entries)))
+
+
+def _record(entries: Sequence[Entry]) -> Iterator[str]:
+    """Keep what the site shows of each study; give the studies whose folder of runs cannot be written."""
+    for entry in entries:
+        run = entry.shown
+        if run is None or run.status != "done" or run.run_id in entry.altered:
+            continue
+        try:
+            record_published(run, read_results(run) or [])
+        except StorageError:
+            yield entry.name
 
 
 def _entries(runs: Sequence[Run], studies_root: str | os.PathLike[str] | None, level: str) -> list[Entry]:

@@ -17,6 +17,7 @@ from epi.runner.checklist import read_checklist
 from epi.runner.folder import Run
 from epi.runner.plan import Entry as PlanEntry
 from epi.runner.site import content, provenance
+from epi.runner.site.changes import changes_view
 from epi.runner.site.checklist import CHECKLIST_PAGE, checklist_view
 from epi.runner.site.figures import label_of, localised, moment_text, number
 from epi.runner.site.flow import read_flow
@@ -185,6 +186,7 @@ class Builder:
             "opposition": None,
             "checklist_href": "",
             "plan": plan_view(run, entry.runs, entry.plan, lang) if run else None,
+            "changes": changes_view(run, rows, protocol, lang) if done and run is entry.shown and run else None,
         }
         if done and run is not None:
             files = up + self._files(entry, run)
@@ -231,6 +233,7 @@ class Builder:
             "limits": True,
             "protocol": True,
             "plan": bool(values["plan"]),
+            "changes": bool(values["changes"]),
             "results": done,
             "opposition": done and bool(values["opposition"]),
             "notebooks": done,

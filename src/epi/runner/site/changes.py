@@ -1,0 +1,101 @@
+"""What a study's page says of what changed since the last published run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from epi.files import dump_json
+from epi.protocol import Protocol
+from epi.runner.difference.values import Tolerance
+from epi.runner.folder import Run
+from epi.runner.identity import list_differences
+from epi.runner.published import read_published
+from epi.runner.site.figures import interval_text, label_of, moment_text, stratum_text, value_text
+from epi.runner.site.words import word
+
+_MOST = 40
+_NAMED = {"study": "changed_file", "parameters": "changed_parameter", "packages": "changed_library"}
+
+
+def changes_view(run: Run, rows: Sequence[Mapping[str, Any]], protocol: Protocol, lang: str) -> dict[str, Any] | None:
+    """Compare a run with the one published before it.
+
+    Parameters
+    ----------
+    run : Run
+        The run shown as the study's main one.
+    rows : sequence of mapping
+        Its results that readers may see.
+    protocol : Protocol
+        Its protocol, for labels.
+    lang : {"fr", "en"}
+        The language.
+
+    Returns
+    -------
+    dict or None
+        `state` (a sentence), `bad` (whether a number changed), `causes` (sentences), `rows` (result, before, now),
+        `more` (how many more changed); None when nothing was published before.
+    """
+    before = read_published(run, rows)
+    if before is None:
+        return None
+    old = {_key(row): row for row in before["results"]}
+    new = {_key(row): row for row in rows if row.get("level", "public") == "public"}
+    changed = [key for key in sorted(old.keys() | new.keys()) if not _same(old.get(key), new.get(key))]
+    causes = list_differences(before["ingredients"], run.manifest.get("ingredients", {}))
+    return {
+        "state": word(
+            "changed_numbers" if changed else "changed_nothing",
+            lang,
+            n=len(changed),
+            total=len(old.keys() | new.keys()),
+            date=moment_text(before["published"], lang),
+            run=before["run_id"],
+        ),
+        "bad": bool(changed),
+        "causes": [_cause(*cause, lang) for cause in causes],
+        "rows": [_row(old.get(key), new.get(key), protocol, lang) for key in changed[:_MOST]],
+        "more": max(0, len(changed) - _MOST),
+    }
+
+
+def _key(row: Mapping[str, Any]) -> tuple[str, str]:
+    return str(row["name"]), dump_json(row["stratum"] or {})
+
+
+def _same(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> bool:
+    if old is None or new is None or bool(old["suppressed"]) != bool(new["suppressed"]):
+        return False
+    room = Tolerance()
+    return all(room.same(old[name], new[name]) for name in ("estimate", "ci_low", "ci_high", "unit"))
+
+
+def _row(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None, protocol: Protocol, lang: str) -> dict[str, str]:
+    known = new or old or {}
+    return {
+        "label": label_of(str(known["name"]), protocol, lang, known),
+        "stratum": stratum_text(known),
+        "before": _value(old, lang),
+        "now": _value(new, lang),
+    }
+
+
+def _value(row: Mapping[str, Any] | None, lang: str) -> str:
+    if row is None:
+        return word("changed_absent", lang)
+    interval = interval_text(row, lang)
+    return value_text(row, lang) + (f" ({interval})" if interval else "")
+
+
+def _cause(part: str, name: str, old: object, new: object, lang: str) -> str:
+    if part == "study":
+        return word("changed_file", lang, name=name)
+    if part in _NAMED:
+        return word(_NAMED[part], lang, name=name, before=_shown(old, lang), after=_shown(new, lang))
+    return word(f"changed_{part}", lang)
+
+
+def _shown(value: object, lang: str) -> str:
+    return word("changed_absent", lang) if value is None else str(value)
