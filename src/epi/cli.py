@@ -12,7 +12,21 @@ from typing import Annotated, NoReturn
 import typer
 
 import epi
-from epi.commands import check, codes, data, diff, export, manuscript, rehearse, run, site, study, workspace, world
+from epi.commands import (
+    batch,
+    check,
+    codes,
+    data,
+    diff,
+    export,
+    manuscript,
+    rehearse,
+    run,
+    site,
+    study,
+    workspace,
+    world,
+)
 from epi.commands.console import add_command
 from epi.errors import EpiError, StorageError
 
@@ -35,6 +49,7 @@ app.add_typer(data.app, name="data")
 app.add_typer(manuscript.app, name="manuscript")
 add_command(app, "run")(run.run)
 add_command(app, "runs")(run.runs)
+add_command(app, "batch")(batch.batch)
 add_command(app, "rehearse")(rehearse.rehearse)
 add_command(app, "check")(check.check)
 add_command(app, "export")(export.export)

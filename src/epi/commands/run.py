@@ -84,7 +84,7 @@ def run(
     from epi.runner.progress import Display
     from epi.runner.run import run_study
 
-    with _terminable(), Display(console(stderr=True)) as display:
+    with terminable(), Display(console(stderr=True)) as display:
         try:
             done = run_study(
                 opened, values, preset=preset, workspace=workspace, runs_dir=runs, force=force, progress=display
@@ -229,8 +229,14 @@ def _plain(one: Run) -> dict[str, Any]:
 
 
 @contextmanager
-def _terminable() -> Iterator[None]:
-    """Let a polite kill end a run as Ctrl-C does: the kernel is stopped, the failure written."""
+def terminable() -> Iterator[None]:
+    """Let a polite kill end a run as Ctrl-C does: the kernel is stopped, the failure written.
+
+    Yields
+    ------
+    None
+        Control, while it holds.
+    """
 
     def stop(number: int, frame: Any) -> None:
         raise KeyboardInterrupt
