@@ -23,6 +23,7 @@ MODULES = (
     "intervals",
     "registry_faults",
     "builds",
+    "kills",
     "disclosure",
     "smoothing",
     "geography",

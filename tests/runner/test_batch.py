@@ -116,12 +116,7 @@ def test_a_failure_and_a_death_stop_their_own_job_only(place: Path) -> None:
     folder = batch_folder(runs, batch)
     paths = write_summary(batch, outcomes, runs, folder)
     rows = list(csv.DictReader(paths[0].read_text(encoding="utf-8").splitlines()))
-    assert [(row["minimum_age"], row["name"]) for row in rows] == [
-        ("20", "n_kept"),
-        ("20", "older_share"),
-        ("30", "n_kept"),
-        ("30", "older_share"),
-    ]
+    assert [(row["minimum_age"], row["name"]) for row in rows] == [("20", "older_share"), ("30", "older_share")]
     content = json.loads(paths[1].read_text(encoding="utf-8"))
     assert [job["status"] for job in content["jobs"]] == ["done", "failed", "failed", "done"]
     page = paths[2].read_text(encoding="utf-8")

@@ -138,12 +138,36 @@ def _show_plan(asked: Batch, workspace: Path | None, runs: Path, force: bool, js
         to_run = [step.notebook for step in forecast.steps if step.state in {"run", "see later"}]
         seconds = "" if forecast.seconds is None else f"{forecast.seconds:.0f}"
         rows.append((job.label, forecast.run_id, f"{len(to_run)} of {len(forecast.steps)}", seconds))
-        plain.append({"job": job.label, "run_id": forecast.run_id, "steps": to_run, "seconds": forecast.seconds})
+        plain.append(
+            {
+                "job": job.label,
+                "run_id": forecast.run_id,
+                "steps": to_run,
+                "seconds": forecast.seconds,
+                "command": _command(asked, job, workspace, runs),
+            }
+        )
     if json:
         print_json(plain)
         return
     print_table(["job", "run", "steps to run", "seconds at most"], rows)
     console().print("Jobs that share steps wait for none of them: each is counted alone. Nothing was started.")
+
+
+def _command(asked: Batch, job: Job, workspace: Path | None, runs: Path) -> str:
+    """Write the one command that makes a job's run, for a scheduler."""
+    import shlex
+
+    from epi.runner.inspection import plain_value
+
+    words = ["epi", "run", str(asked.study.folder), "--runs", str(runs.resolve())]
+    words += ["--params", job.preset] if job.preset else []
+    words += ["--workspace", str(workspace.resolve())] if workspace else []
+    for name, value in job.given.items():
+        plain = plain_value(value)
+        text = ",".join(map(str, plain)) if isinstance(plain, list) else str(plain)
+        words += ["-p", f"{name}={text}"]
+    return shlex.join(words)
 
 
 def _report(asked: Batch, outcomes: dict[str, Outcome], paths: tuple[Path, Path, Path], json: bool) -> None:

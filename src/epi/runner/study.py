@@ -16,7 +16,14 @@ from epi.runner.digests import digest_of
 
 NAME = re.compile(r"^[a-z][a-z0-9_]*$")
 PROSE = {".md", ".rst"}
-ASIDE = {"parameters", "tests", "manuscript", "batches", "checklist.yml", "plan.json"}  # presets are known by parameters
+ASIDE = {
+    "parameters",
+    "tests",
+    "manuscript",
+    "batches",
+    "checklist.yml",
+    "plan.json",
+}  # presets are known by parameters
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from epi.errors import EpiError
 from epi.files import dump_json, write_json, write_text
 from epi.runner.batch.course import Outcome
 from epi.runner.batch.definition import Batch, Job
+from epi.runner.difference.values import counts_persons
 from epi.runner.folder import open_run
 from epi.runner.inspection import plain_value
 from epi.runner.site.released import read_results
@@ -106,7 +107,9 @@ def _rows(batch: Batch, job: Job, outcome: Outcome | None, runs_dir: str | Path)
             **{name: row.get(name) for name in _COLUMNS},
         }
         for row in found or []
-        if row["name"] in batch.compare and row.get("level", "public") == "public"
+        if row["name"] in batch.compare
+        and row.get("level", "public") == "public"
+        and not counts_persons(row["estimate"], row["unit"])
     ]
 
 

@@ -11,12 +11,10 @@ from typing import Any
 
 from epi.errors import ParameterError
 from epi.files import dump_json
-from epi.runner.difference.values import Tolerance, ValueChange
+from epi.runner.difference.values import Tolerance, ValueChange, counts_persons
 from epi.runner.export.bundle import Bundle, Empty, Output, open_bundle
 from epi.runner.folder import Run
 from epi.runner.identity import explain_difference
-
-_PERSONS = {"", "persons", "person", "patients", "patient", "cases", "case", "new cases", "deaths", "death"}
 
 
 @dataclass(frozen=True)
@@ -179,8 +177,7 @@ def _compare_results(old: Bundle, new: Bundle, room: Tolerance) -> list[ValueCha
         )
         known = rows[0] or rows[1] or {}
         where = ", ".join(f"{name} {value}" for name, value in json.loads(key[1]).items())
-        whole = all(isinstance(value, int) for value in values)
-        counts = whole and str(known.get("unit") or "").lower() in _PERSONS
+        counts = all(counts_persons(value, known.get("unit")) for value in values)
         status = "new" if rows[0] is None else "gone" if rows[1] is None else "same" if same else "changed"
         changes.append(ValueChange(key[0], where, values[0], values[1], limits[0], limits[1], status, counts))
     return changes

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+_PERSONS = {"", "persons", "person", "patients", "patient", "cases", "case", "new cases", "deaths", "death"}
+
 
 @dataclass(frozen=True)
 class Tolerance:
@@ -124,6 +126,29 @@ class ValueChange:
         """
         gap = self.difference
         return self.counts_persons and gap is not None and 0 < abs(gap) < min_count
+
+
+def counts_persons(value: Any, unit: str | None) -> bool:
+    """Say whether a result counts persons, as far as its unit tells.
+
+    Parameters
+    ----------
+    value : object
+        Its value.
+    unit : str or None
+        Its unit.
+
+    Returns
+    -------
+    bool
+        True for a whole number without a unit, or whose unit is persons.
+
+    Examples
+    --------
+    >>> counts_persons(120, "persons"), counts_persons(1.8, "SIR"), counts_persons(3, "clusters")
+    (True, False, False)
+    """
+    return isinstance(value, int) and not isinstance(value, bool) and str(unit or "").lower() in _PERSONS
 
 
 def _is_number(value: Any) -> bool:
