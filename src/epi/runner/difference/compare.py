@@ -148,6 +148,7 @@ def compare_runs(
         if change.status != "same"
     ]
     flow = _compare_tables(tables[0]["attrition"], tables[1]["attrition"], room) if "attrition" in shared else []
+    flow = [change for change in flow if change.counts_persons or change.status in {"new", "gone"}]  # not their numbers
     return Difference(
         old,
         new,
@@ -211,7 +212,8 @@ def _compare_tables(old: Output, new: Output, room: Tolerance) -> list[ValueChan
     ]
     order = [*sides[0], *(key for key in sides[1] if key not in sides[0])]
     for key in order:
-        label = ", ".join(key)
+        # A sign that a spreadsheet would take for a formula has a quote in the file, which is no part of the text.
+        label = ", ".join(part.removeprefix("'") for part in key if part)
         rows = [side.get(key) for side in sides]
         if rows[0] is None or rows[1] is None:
             gone = rows[1] is None
@@ -237,7 +239,7 @@ def _rows(output: Output) -> list[dict[str, Any]]:
 
 
 def _by_key(output: Output, keys: list[str]) -> dict[tuple[str, ...], dict[str, Any]]:
-    return {tuple(str(row[name]) for name in keys): row for row in _rows(output)}
+    return {tuple("" if row[name] is None else str(row[name]) for name in keys): row for row in _rows(output)}
 
 
 def _picture(output: Output) -> bytes:
