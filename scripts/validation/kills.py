@@ -7,11 +7,10 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
-from validation.proof import Proof, Row, Setting
+from validation.proof import ROOT, Proof, Row, Setting
 
-TESTS = Path(__file__).parents[2] / "tests"
+TESTS = ROOT / "tests"
 
 
 def killed_runs(setting: Setting) -> Iterator[Row]:
@@ -58,4 +57,18 @@ def killed_runs(setting: Setting) -> Iterator[Row]:
         os.environ["EPI_OPEN_DATA"] = before
 
 
-PROOFS: list[Proof] = [("Killed runs", killed_runs)]
+def hostile_parameters(setting: Setting) -> Iterator[Row]:
+    """Give 10,000 hostile values and names; what is injected must be constants, and nothing else."""
+    effort = 50
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:xdist", "tests/runner/test_parameters.py", "-k", "hostile"],
+        cwd=ROOT, env=os.environ | {"EPI_EFFORT": str(effort)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    yield (
+        f"{200 * effort:,} sets of hostile values, {200 * effort:,} hostile names",
+        done.stdout.strip().splitlines()[-1],
+        done.returncode == 0,
+    )
+
+
+PROOFS: list[Proof] = [("Killed runs", killed_runs), ("Hostile parameters", hostile_parameters)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from epi.runner.inspection import parameter_names, plain_value, read_constants
 from epi.runner.run import run_study
 from epi.runner.study import Study, open_study
 from runner.toy import write_toy_study
+
+EFFORT = int(os.environ.get("EPI_EFFORT", "1"))  # `make validate` tries 10,000
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +55,7 @@ HOSTILE = st.one_of(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=200 * EFFORT)
 @given(text=HOSTILE, items=st.lists(HOSTILE, max_size=4), share=st.floats(), age=st.integers())
 def test_a_hostile_value_stays_a_constant_or_is_refused(
     study: Study, text: str, items: list[str], share: float, age: int
@@ -71,7 +74,7 @@ def test_a_hostile_value_stays_a_constant_or_is_refused(
     kernel._check_constants(source, plain)
 
 
-@settings(max_examples=200)
+@settings(max_examples=200 * EFFORT)
 @given(name=st.one_of(HOSTILE, st.sampled_from(["__builtins__", "minimum_age = 1; import os", "words\n"])))
 def test_a_hostile_name_is_refused(study: Study, name: str) -> None:
     if name in study.protocol.parameters:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from epi.errors import RunError
+from epi.errors import DisclosureError, RunError
 from epi.runner import identity
 from epi.runner.digests import digest_of
 from epi.runner.folder import Run, list_runs, released_files
@@ -19,7 +19,7 @@ from epi.runner.opened import Opened
 from epi.runner.premises import Present
 from epi.runner.progress import Progress
 from epi.runner.run import run_study
-from epi.runner.steps import find_step, read_step
+from epi.runner.steps import Step, find_step, read_step, write_step
 from epi.runner.study import Study, open_study
 from runner.toy import PROTOCOL, write_notebook
 from support import killed
@@ -362,3 +362,33 @@ def test_without_a_record_a_step_is_run(place: Path) -> None:
     study: Study = open_study(three_steps(place))
     present = Present(study, {}, {}, "en", None, None)
     assert find_step(STEPS[0], present, [place / "nowhere"]) == (None, "run for the first time")
+
+
+@pytest.mark.parametrize(
+    "name", ["../out.csv", "/etc/passwd", "tables/../../out.csv", "tables", "other/x.csv", "tables//x"]
+)
+def test_a_record_that_was_edited_writes_nowhere_else(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "run"
+    step = Step(folder, STEPS[0], {}, {"tables/a.csv": "0"}, [("gate.jsonl", {"name": "a"})], {"run_id": "x"})
+    write_step(step)
+    assert read_step(folder, STEPS[0]) == step
+    write_step(Step(folder, STEPS[0], {}, {name: "0"}, [], {}))
+    assert read_step(folder, STEPS[0]) is None
+    write_step(Step(folder, STEPS[0], {}, {}, [("../ledger", {})], {}))
+    assert read_step(folder, STEPS[0]) is None
+
+
+def test_an_output_does_not_follow_a_link_out_of_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import pandas as pd
+
+    from epi.disclosure import output
+    from epi.results import Counted, Release
+
+    (tmp_path / "run").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "run" / "tables").symlink_to(tmp_path / "elsewhere")
+    monkeypatch.setenv("EPI_RUN_DIR", str(tmp_path / "run"))
+    table = pd.DataFrame({"sex": ["F", "M"], "n": [402, 351]})
+    with pytest.raises(DisclosureError, match="outside the run's folder"):
+        output(Release(table, (Counted("n"),)), "cases")
+    assert not list((tmp_path / "elsewhere").iterdir()) and not (tmp_path / "run" / "gate.jsonl").exists()

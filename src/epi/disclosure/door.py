@@ -317,6 +317,12 @@ def quote_formula(text: str) -> str:
 def _store(folder: Path, line: dict[str, Any], files: dict[str, bytes]) -> tuple[Path, ...]:
     """Write the files, then the line that vouches for them."""
     paths = tuple(folder / place for place in sorted(files))
+    if any(not path.parent.resolve().is_relative_to(folder.resolve()) for path in paths):
+        raise DisclosureError(
+            f"output '{line['name']}' would be written outside the run's folder: tables or figures is a link",
+            "folders of the run's own",
+            "take the link away",
+        )
     for earlier in read_lines(folder / GATE_FILE):
         if earlier.get("name") != line["name"] or earlier.get("verdict") != "released":
             continue

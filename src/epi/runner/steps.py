@@ -22,6 +22,7 @@ from epi.runner.premises import Line, Present
 
 LEDGERS = (GATE_FILE, RESULTS_FILE)
 _RECORD = ".step.json"
+_WRITTEN = ("tables", "figures", "notebooks")
 _FORMAT = 1
 
 
@@ -101,6 +102,8 @@ def read_step(folder: Path, notebook: str) -> Step | None:
         if content["format"] != _FORMAT or content["notebook"] != notebook:
             return None
         lines = [(str(ledger), dict(line)) for ledger, line in content["lines"]]
+        if not all(map(_is_inside, content["wrote"])) or not {ledger for ledger, _ in lines} <= set(LEDGERS):
+            return None
         return Step(folder, notebook, content["rests_on"], content["wrote"], lines, content["timing"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -276,8 +279,7 @@ def survey(folder: Path) -> dict[str, tuple[int, int, int]]:
     seen: dict[str, tuple[int, int, int]] = {}
     for path in folder.rglob("*"):
         inside = path.relative_to(folder).as_posix()
-        top = "/" not in inside
-        if path.is_symlink() or not path.is_file() or top or path.name.endswith((_RECORD, ".part")):
+        if path.is_symlink() or not path.is_file() or not _is_inside(inside) or path.name.endswith((_RECORD, ".part")):
             continue
         stat = path.stat()
         seen[inside] = (stat.st_size, stat.st_mtime_ns, stat.st_ino)
@@ -331,6 +333,12 @@ def write_ledgers(folder: Path, lines: Iterable[Line]) -> None:
     found = list(lines)
     for ledger in LEDGERS:
         write_lines(folder / ledger, [line for name, line in found if name == ledger])
+
+
+def _is_inside(name: str) -> bool:
+    """Tell whether a path of a record stays in the folders that steps write: a record may have been edited."""
+    parts = name.split("/")
+    return len(parts) > 1 and parts[0] in _WRITTEN and not {"", ".", ".."} & set(parts)
 
 
 def _digest(path: Path) -> str | None:
