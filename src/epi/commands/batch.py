@@ -10,12 +10,11 @@ import typer
 
 from epi.commands.console import Json, Runs, Studies, console, print_json, print_table
 from epi.commands.run import terminable
-from epi.runner.batch.course import BatchCourse
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from epi.runner.batch import Batch, Job, Outcome
+    from epi.runner.batch import Batch, BatchCourse, Job, Outcome
 
 
 def batch(
@@ -78,7 +77,7 @@ def batch(
                 jobs=size,
                 only_failed=only_failed,
                 force=force,
-                course=_Lines(console(stderr=True)),
+                course=_lines(console(stderr=True)),
             )
         except KeyboardInterrupt:
             console(stderr=True).print("epi: stopped; what ended is kept. The same command goes on from there.")
@@ -89,42 +88,22 @@ def batch(
         raise typer.Exit(8)
 
 
-class _Lines(BatchCourse):
-    """One line for each job that ends; on a terminal, where the jobs under way are."""
+def _lines(out: Console) -> BatchCourse:
+    """Write one line for each job that ends; on a terminal, where the jobs under way are."""
+    from epi.runner.batch.course import BatchCourse  # not with the others: --help stays light
 
-    def __init__(self, out: Console) -> None:
-        self.out = out
+    class Lines(BatchCourse):
+        def end(self, job: Job, outcome: Outcome, done: int, total: int) -> None:
+            how = "was there" if outcome.reused else f"{outcome.seconds:.1f} s, {outcome.executed} step(s) executed"
+            said = f"done, {how}" if outcome.status == "done" else f"{outcome.status}: {outcome.cause}"
+            out.print(f"{done}/{total} {job.label}: {said}", highlight=False, markup=False)
 
-    def end(self, job: Job, outcome: Outcome, done: int, total: int) -> None:
-        """Write the line of a job.
+        def at(self, job: Job, where: str) -> None:
+            if out.is_terminal:
+                width = out.width - 1
+                out.print(f"{job.label}: {where}"[:width].ljust(width), end="\r", markup=False)
 
-        Parameters
-        ----------
-        job : Job
-            The job.
-        outcome : Outcome
-            How it ended.
-        done, total : int
-            Jobs ended and jobs of the batch.
-        """
-        how = "was there" if outcome.reused else f"{outcome.seconds:.1f} s, {outcome.executed} step(s) executed"
-        said = f"done, {how}" if outcome.status == "done" else f"{outcome.status}: {outcome.cause}"
-        self.out.print(f"{done}/{total} {job.label}: {said}", highlight=False, markup=False)
-
-    def at(self, job: Job, where: str) -> None:
-        """Show where a job is, on a terminal.
-
-        Parameters
-        ----------
-        job : Job
-            The job.
-        where : str
-            Its notebook and cell.
-        """
-        if self.out.is_terminal:
-            self.out.print(
-                f"{job.label}: {where}"[: self.out.width - 1].ljust(self.out.width - 1), end="\r", markup=False
-            )
+    return Lines()
 
 
 def _show_plan(asked: Batch, workspace: Path | None, runs: Path, force: bool, json: bool) -> None:

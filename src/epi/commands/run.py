@@ -97,6 +97,10 @@ def run(
         return
     verb = "not run again" if done.reused else "done"
     console().print(f"{done.study} {done.run_id}: {verb}. {done.reason[:1].upper()}{done.reason[1:]}.")
+    if _lacks_confinement(done):
+        console().print(
+            "this system could not refuse the network to the kernels; attempts from Python are stopped all the same"
+        )
     plan = done.manifest.get("plan") or {}
     if plan.get("status") == "deviates":
         console().print(f"deviates from the frozen plan in {len(plan['deviations'])} place(s): the site tells them")
@@ -145,6 +149,12 @@ def runs(
             for one in found
         ]
         print_table(["study", "run", "status", "preset", "started (UTC)", "seconds", "data"], rows)
+
+
+def _lacks_confinement(done: Run) -> bool:
+    from epi.runner.confinement import SYSTEM
+
+    return any(SYSTEM not in step.get("confinement", ()) for step in done.manifest.get("timings", []))
 
 
 def _show_forecast(forecast: Forecast, json: bool) -> None:

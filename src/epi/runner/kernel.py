@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import sys
 import tempfile
 import threading
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from epi.errors import ParameterError
+from epi.runner.confinement import LAYERS, VIOLATION, read_layers, read_violation
 from epi.runner.environment import peak_memory, quiet, without_address_grammar
 from epi.runner.inspection import read_constants
 from epi.runner.loaded import LOADED, read_loaded
@@ -73,6 +75,8 @@ class Execution:
         Peak memory of the kernel.
     loaded : list of Path or None, optional
         Files of the modules loaded, installed libraries left out; None when that is not known.
+    confinement : tuple of str, optional
+        What kept it from the network.
     failure : CellFailure or None, optional
         Where it stopped, if it did.
     """
@@ -82,6 +86,7 @@ class Execution:
     cells: list[float] = field(default_factory=list)
     peak_bytes: int = 0
     loaded: list[Path] | None = None
+    confinement: tuple[str, ...] = ()
     failure: CellFailure | None = None
 
 
@@ -148,6 +153,10 @@ def execute(
                 raise
             execution.failure = CellFailure(watch.number(watch.index), died=watch.ending())
         execution.loaded = read_loaded(Path(watch.environment[LOADED]))
+        execution.confinement = read_layers(Path(watch.environment[LAYERS]))
+        if attempt := read_violation(Path(watch.environment[VIOLATION])):
+            died = f"was stopped: {attempt}, and a study runs without network"
+            execution.failure = CellFailure(watch.number(watch.index), died=died)
     execution.seconds = time.perf_counter() - start
     if execution.failure is None:
         execution.failure = _unfinished(execution.notebook, watch)
@@ -254,6 +263,8 @@ class _Watch:
         code = self.process.poll() if self.process is not None else None
         if code == -9:
             return "was killed (signal 9), as happens when memory runs out"
+        if code == -signal.SIGSYS:
+            return "was stopped by the system: it opened a network socket, and a study runs without network"
         if code is not None and code < 0:
             return f"was stopped by signal {-code}"
         return f"ended with code {code}" if code is not None else "did not start or stopped answering"
@@ -283,7 +294,8 @@ def _register() -> str:
 
     class OwnInterpreter(KernelSpecManager):
         def get_kernel_spec(self, kernel_name: str) -> Any:
-            argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+            # -P: no module of the study's folder takes the place of the launcher's own.
+            argv = [sys.executable, "-P", "-m", "epi.runner.launcher", "-f", "{connection_file}"]
             argv.append("--IPKernelApp.extra_extensions=epi.runner.witness")
             return KernelSpec(argv=argv, display_name="Python 3", language="python", name=kernel_name)
 
@@ -321,6 +333,8 @@ def _scratch(watch: _Watch) -> Iterator[None]:
         watch.environment["IPYTHONDIR"] = f"{place}/ipython"
         watch.environment[WITNESS] = f"{place}/witness.json"
         watch.environment[LOADED] = f"{place}/loaded.json"
+        watch.environment[LAYERS] = f"{place}/layers.json"
+        watch.environment[VIOLATION] = f"{place}/violation.txt"
         yield
 
 

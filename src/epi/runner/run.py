@@ -337,6 +337,7 @@ class _Course:
             "peak_memory_mb": round(execution.peak_bytes / 1e6, 1),
             "finished": _now(),
             "run_id": self.folder.name,
+            "confinement": list(execution.confinement),
         }
         lines = _new_lines(self.folder, self.present.lines)
         rests_on = self.present.collect(notebook.file, opened, execution.loaded or [], lines, self.folder)

@@ -1,7 +1,25 @@
 """Batches: many runs of one study, told apart by their parameters."""
 
-from epi.runner.batch.course import BatchCourse, Outcome, run_batch
-from epi.runner.batch.definition import Batch, Job, read_batch
-from epi.runner.batch.summary import write_summary
+from __future__ import annotations
 
-__all__ = ["Batch", "BatchCourse", "Job", "Outcome", "read_batch", "run_batch", "write_summary"]
+import importlib
+from typing import Any
+
+_FACES = {
+    "Batch": "definition",
+    "BatchCourse": "course",
+    "Job": "definition",
+    "Outcome": "course",
+    "read_batch": "definition",
+    "run_batch": "course",
+    "write_summary": "summary",
+}
+
+__all__ = [*_FACES]
+
+
+def __getattr__(name: str) -> Any:
+    # Light: the command line imports this room to show its help.
+    if name in _FACES:
+        return getattr(importlib.import_module(f"epi.runner.batch.{_FACES[name]}"), name)
+    raise AttributeError(f"epi.runner.batch has no {name!r}; it has {', '.join(__all__)}")
