@@ -238,7 +238,9 @@ def clear_folder(folder: Path) -> None:
         If it holds something that no run made.
     """
     if folder.exists():
-        if any(folder.iterdir()) and read_manifest(folder) is None:
+        # A first manifest that a kill cut short lies beside its name, and is all there is.
+        foreign = [path for path in folder.iterdir() if not path.name.startswith(f".{MANIFEST}.")]
+        if foreign and read_manifest(folder) is None:
             raise StorageError(
                 f"{folder} is not empty and no run made it", "an empty folder", "move it away, or use another --runs"
             )
