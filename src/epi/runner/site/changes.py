@@ -77,7 +77,8 @@ def _row(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None, protocol:
     return {
         "label": label_of(str(known["name"]), protocol, lang, known),
         "stratum": stratum_text(known),
-        "before": _value(old, lang),
+        # A result that is gone may have been withdrawn from these readers: its old value is not repeated.
+        "before": _value(old, lang) if new is not None else "",
         "now": _value(new, lang),
     }
 
