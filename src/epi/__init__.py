@@ -32,6 +32,7 @@ _ROOMS = (
     "runner",
     "sources",
     "stats",
+    "survival",
     "workspace",
 )
 

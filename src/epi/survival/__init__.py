@@ -1,0 +1,11 @@
+"""Survival: delayed entry, competing causes, weights, clusters and population life tables together.
+
+Everything takes one :class:`SurvivalData`, made and validated by :func:`build_survival`.
+"""
+
+from __future__ import annotations
+
+from epi.survival.build import build_survival
+from epi.survival.data import SurvivalData
+
+__all__ = ["SurvivalData", "build_survival"]
