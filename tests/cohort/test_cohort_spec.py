@@ -10,6 +10,7 @@ import pytest
 from cohort.hand_made import Registry
 from epi.codes import open_code_list
 from epi.cohort import Cohort
+from epi.errors import ParameterError
 from epi.workspace import Workspace
 
 IN = "in"
@@ -283,6 +284,12 @@ def test_index_rules_and_follow_up(tmp_path: Path) -> None:
     news = base.index_on("diagnosis").followed(until="2020-12-31", end="last_news").members
     assert news["exit_date"].dt.strftime("%Y-%m-%d").tolist() == ["2015-01-01", "2013-01-01"]
     assert news["died"].tolist() == [False, False], "last news come before the death"
+    grace = base.index_on("diagnosis").followed(until="2020-12-31", end="last_news", grace_days=365)
+    assert grace.members["exit_date"].dt.strftime("%Y-%m-%d").tolist() == ["2016-01-01", "2014-01-01"]
+    assert grace.members["died"].tolist() == [False, True], "365 days after the last activity, the day included"
+    assert "365 days after the last activity" in grace.words
+    with pytest.raises(ParameterError, match="grace_days without"):
+        base.index_on("diagnosis").followed(grace_days=30)
     truncated = base.index_on("birth").followed(origin="birth", entry="first_record").members
     assert truncated["entry_date"].dt.strftime("%Y-%m-%d").tolist() == ["2010-01-01"] * 3
     assert truncated["origin_date"].dt.strftime("%Y-%m-%d").tolist() == ["2000-01-15"] * 3

@@ -252,6 +252,7 @@ class FollowUp(Criterion):
     until: dt.date
     end: str
     at_least_days: int = 0
+    grace_days: int = 0
 
     def parts(self) -> tuple[Part, ...]:  # noqa: D102
         entry = {
@@ -263,6 +264,11 @@ class FollowUp(Criterion):
             "administrative": Text("", ""),
             "last_news": Text(", last activity if earlier", ", dernière activité si antérieure"),
         }[self.end]
+        if self.grace_days:
+            end = Text(
+                f", {self.grace_days:,} days after the last activity if earlier",
+                f", {self.grace_days} jours après la dernière activité si antérieurs",
+            )
         until = Text(f"death or {self.until}{end.en}", f"décès ou {self.until:%d/%m/%Y}{end.fr}")
         rows = [
             Part(

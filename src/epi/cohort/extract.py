@@ -240,7 +240,10 @@ class Extraction:
             entry = start.get(follow.entry, _earliest(facts.first_inclusion_date, facts.earliest_activity))
             entry = ibis.cases((entry < origin, origin), else_=entry)
         last = ibis.date(follow.until)
-        alive_to = last if follow.end == "administrative" else _until(facts.last_activity_date, last)
+        news = facts.last_activity_date
+        if follow.grace_days:
+            news = news + ibis.interval(days=follow.grace_days)
+        alive_to = last if follow.end == "administrative" else _until(news.cast("date"), last)
         end = _until(facts.death_date, alive_to)
         died = (facts.vital_status == "deceased") & (facts.death_date <= end)
         return facts.mutate(origin_date=origin, entry_date=entry, exit_date=end, died=died)

@@ -205,6 +205,7 @@ class PersonFilters:
         *,
         end: Literal["administrative", "last_news"] = "administrative",
         at_least_days: int = 0,
+        grace_days: int = 0,
     ) -> Self:
         """Say when patients are at risk: on (entry, exit], time being read from `origin`.
 
@@ -221,6 +222,10 @@ class PersonFilters:
             Whether those alive are followed to the last day, or to their last activity.
         at_least_days : int, optional
             A minimal follow-up. It looks ahead, and is flagged.
+        grace_days : int, optional
+            With ``end="last_news"``: a patient stays at risk that long after each activity, and a
+            death within it counts. With 0, no death after the last activity does; a grace about as
+            long as visits are apart lets deaths in without giving the dead more time than the living.
 
         Returns
         -------
@@ -248,4 +253,8 @@ class PersonFilters:
             )
         if isinstance(at_least_days, bool) or not isinstance(at_least_days, int) or at_least_days < 0:
             raise ParameterError(f"at_least_days is {at_least_days!r}", "a number of days, 0 or more")
-        return self._with(c.FollowUp(origin, entry, last, end, at_least_days))
+        if isinstance(grace_days, bool) or not isinstance(grace_days, int) or grace_days < 0:
+            raise ParameterError(f"grace_days is {grace_days!r}", "a number of days, 0 or more")
+        if grace_days and end != "last_news":
+            raise ParameterError("grace_days without end='last_news'", "both, or neither", "end='last_news'")
+        return self._with(c.FollowUp(origin, entry, last, end, at_least_days, grace_days))

@@ -7,5 +7,6 @@ from __future__ import annotations
 
 from epi.survival.build import build_survival
 from epi.survival.data import SurvivalData
+from epi.survival.follow_up import follow_cohort
 
-__all__ = ["SurvivalData", "build_survival"]
+__all__ = ["SurvivalData", "build_survival", "follow_cohort"]
