@@ -178,6 +178,8 @@ class Notebook(_Model):
 
     file: str = Field(pattern=r"^[0-9]{2}_[a-z0-9_]+\.ipynb$")
     title: Bilingual
+    memory_mb: int | None = Field(default=None, ge=256, le=4_000_000, description="over it the step is killed")
+    minutes: float | None = Field(default=None, ge=0.01, le=20_160, description="over it the step is stopped")
 
 
 class Output(_Model):

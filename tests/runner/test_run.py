@@ -205,7 +205,8 @@ def test_a_kernel_that_dies_or_leaves_is_a_failure(tmp_path: Path, source: str, 
         log=tmp_path / "kernel.log",
     )
     assert execution.failure is not None and execution.failure.cell == 1
-    assert cause_in_words(execution.failure) == cause
+    # What it used when it was killed is told too; how much that is differs from machine to machine.
+    assert cause_in_words(execution.failure).split("; it used ")[0] == cause
     assert execution.peak_bytes > 10_000_000
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from epi.commands.console import Json, Runs, Studies, console, print_json, print_table
+from epi.commands.console import Json, MemoryMb, Minutes, Runs, Studies, console, print_json, print_table
 from epi.commands.run import terminable
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ def batch(
     studies: Studies = Path("studies"),
     force: Annotated[bool, typer.Option("--force", help="Run every step, whatever is there.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what each job would do, and stop.")] = False,
+    memory_mb: MemoryMb = None,
+    minutes: Minutes = None,
     json: Json = False,
 ) -> None:
     """Run many sets of parameters. All are checked before any starts; a failure stops its own job only.
@@ -57,11 +59,16 @@ def batch(
         Run every step, whatever is there.
     dry_run : bool, optional
         Say what each job would do, and stop.
+    memory_mb : float, optional
+        Kill a step whose processes use more, in megabytes.
+    minutes : float, optional
+        Stop a step that lasts longer.
     json : bool, optional
         Print JSON, for a machine.
     """
     from epi.runner.batch import read_batch, run_batch, write_summary
     from epi.runner.batch.course import batch_folder
+    from epi.runner.budget import Budget
 
     asked = read_batch(file, studies)
     if dry_run:
@@ -78,6 +85,7 @@ def batch(
                 only_failed=only_failed,
                 force=force,
                 course=_lines(console(stderr=True)),
+                budget=Budget(memory_mb, minutes),
             )
         except KeyboardInterrupt:
             console(stderr=True).print("epi: stopped; what ended is kept. The same command goes on from there.")

@@ -18,6 +18,10 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for a machine.")]
 Runs = Annotated[Path, typer.Option("--runs", help="Folder of runs.", envvar="EPI_RUNS")]
 Studies = Annotated[Path, typer.Option("--studies", help="Folder that holds the studies.", envvar="EPI_STUDIES")]
+MemoryMb = Annotated[
+    float | None, typer.Option("--memory-mb", help="Kill a step whose processes use more, in megabytes.", min=256)
+]
+Minutes = Annotated[float | None, typer.Option("--minutes", help="Stop a step that lasts longer.", min=0.01)]
 
 
 def new_app(help_: str) -> typer.Typer:

@@ -9,13 +9,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from epi.commands.console import Json, Runs, Studies, console, parse_assignments, print_json, print_table
+from epi.commands.console import (
+    Json,
+    MemoryMb,
+    Minutes,
+    Runs,
+    Studies,
+    console,
+    parse_assignments,
+    print_json,
+    print_table,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from epi.runner.folder import Run
-    from epi.runner.forecast import Forecast
+    from epi.runner.forecast import Forecast, PlannedStep
     from epi.runner.study import Study
 
 
@@ -39,6 +49,8 @@ def run(
     help_parameters: Annotated[
         bool, typer.Option("--help-parameters", help="List the study's parameters and presets, and stop.")
     ] = False,
+    memory_mb: MemoryMb = None,
+    minutes: Minutes = None,
     json: Json = False,
 ) -> None:
     """Run a study. Parameters are checked before anything starts; a finished run is not run again.
@@ -65,6 +77,10 @@ def run(
         Say which steps would run, why, and how long they took before; and stop.
     help_parameters : bool, optional
         List the study's parameters and presets, and stop.
+    memory_mb : float, optional
+        Kill a step whose processes use more, in megabytes.
+    minutes : float, optional
+        Stop a step that lasts longer.
     json : bool, optional
         Print JSON, for a machine.
     """
@@ -76,18 +92,30 @@ def run(
         return
     preset, values = _values(opened, params, parse_assignments(parameter or []))
     if dry_run:
+        from epi.runner.budget import Budget
         from epi.runner.forecast import forecast_run
 
-        forecast = forecast_run(opened, values, preset=preset, workspace=workspace, runs_dir=runs, force=force)
+        ceiling = Budget(memory_mb, minutes)
+        forecast = forecast_run(
+            opened, values, preset=preset, workspace=workspace, runs_dir=runs, force=force, budget=ceiling
+        )
         _show_forecast(forecast, json)
         return
+    from epi.runner.budget import Budget
     from epi.runner.progress import Display
     from epi.runner.run import run_study
 
     with terminable(), Display(console(stderr=True)) as display:
         try:
             done = run_study(
-                opened, values, preset=preset, workspace=workspace, runs_dir=runs, force=force, progress=display
+                opened,
+                values,
+                preset=preset,
+                workspace=workspace,
+                runs_dir=runs,
+                force=force,
+                progress=display,
+                budget=Budget(memory_mb, minutes),
             )
         except KeyboardInterrupt:
             console(stderr=True).print("epi: stopped; nothing half-written is left. The same command starts it again.")
@@ -171,17 +199,32 @@ def _show_forecast(forecast: Forecast, json: bool) -> None:
             step.state,
             "" if step.seconds is None else f"{step.seconds:.1f}",
             "" if step.peak_memory_mb is None else f"{step.peak_memory_mb:.0f}",
+            _budget_words(step),
             step.reason,
         )
         for step in forecast.steps
     ]
-    print_table(["step", "state", "seconds", "MB", "reason"], rows)
+    print_table(["step", "state", "seconds", "MB", "budget", "reason"], rows)
     if forecast.seconds is None:
         said = "time unknown: a step that is to run never ran here"
     else:
         cost = f"{forecast.seconds:.0f} s and {forecast.peak_memory_mb:.0f} MB"
         said = f"at most about {cost}, as the medians of earlier runs say"
     console().print(f"{forecast.study} {forecast.run_id}: {said}. Nothing was started.", highlight=False)
+
+
+def _budget_words(step: PlannedStep) -> str:
+    """Say a step's budget, and warn where it took more before."""
+    parts = []
+    if step.memory_mb is not None:
+        parts.append(f"{step.memory_mb:,.0f} MB")
+        if step.peak_memory_mb is not None and step.peak_memory_mb > step.memory_mb:
+            parts[-1] += " (took more before)"
+    if step.minutes is not None:
+        parts.append(f"{step.minutes:g} min")
+        if step.seconds is not None and step.seconds > step.minutes * 60:
+            parts[-1] += " (took longer before)"
+    return ", ".join(parts)
 
 
 def _values(study: Study, params: str | None, given: dict[str, str]) -> tuple[str | None, dict[str, Any]]:

@@ -109,5 +109,6 @@ def run_error(notebook: str, failure: CellFailure, executed: Path) -> RunError:
     """
     return RunError(
         f"{notebook} failed in cell {failure.cell}: {cause_in_words(failure)}",
-        do=f"open {executed} (private: it may show patients' rows), correct the study, run the same command again",
+        do=failure.remedy
+        or f"open {executed} (private: it may show patients' rows), correct the study, run the same command again",
     )

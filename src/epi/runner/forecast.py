@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from epi.runner.budget import Budget
 from epi.runner.folder import list_runs, read_manifest, run_folder
 from epi.runner.identity import collect_ingredients, run_identifier
 from epi.runner.run import look_around, prepare
@@ -32,6 +33,8 @@ class PlannedStep:
         Why.
     seconds, peak_memory_mb : float or None
         Medians of the times it was executed; None when it never was.
+    memory_mb, minutes : float or None
+        Its budget.
     """
 
     notebook: str
@@ -39,6 +42,8 @@ class PlannedStep:
     reason: str
     seconds: float | None
     peak_memory_mb: float | None
+    memory_mb: float | None = None
+    minutes: float | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,7 @@ def forecast_run(
     runs_dir: str | os.PathLike[str] = "runs",
     force: bool = False,
     lang: str = "en",
+    budget: Budget | None = None,
 ) -> Forecast:
     """Say what :func:`~epi.runner.run.run_study` would do; nothing is started or written.
 
@@ -101,6 +107,8 @@ def forecast_run(
         Whether everything would be executed in any case.
     lang : {"en", "fr"}, optional
         Language of labels in figures and tables.
+    budget : Budget, optional
+        A ceiling for each step; the smaller of it and the protocol's holds.
 
     Returns
     -------
@@ -138,7 +146,9 @@ def forecast_run(
             state = "take over"
             present.lines += step.lines
             present.made |= step.wrote
-        steps.append(PlannedStep(notebook.file, state, reason, *history.get(notebook.file, (None, None))))
+        limit = Budget(notebook.memory_mb, notebook.minutes).within(budget)
+        seconds, memory = history.get(notebook.file, (None, None))
+        steps.append(PlannedStep(notebook.file, state, reason, seconds, memory, limit.memory_mb, limit.minutes))
     return Forecast(study.name, folder.name, folder, tuple(steps))
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from epi.errors import ParameterError
+from epi.runner.budget import REMEDY, Budget, Family
 from epi.runner.confinement import LAYERS, VIOLATION, read_layers, read_violation
 from epi.runner.environment import peak_memory, quiet, without_address_grammar
 from epi.runner.inspection import read_constants
@@ -49,6 +50,8 @@ class CellFailure:
     told : str
         The sentence of an exception of epi, as :mod:`epi.runner.witness` saw it; empty for any
         other exception, whatever it is called.
+    remedy : str
+        What to do next, where it is not to correct the study.
     """
 
     cell: int
@@ -57,6 +60,7 @@ class CellFailure:
     line: str = ""
     died: str = ""
     told: str = ""
+    remedy: str = ""
 
 
 @dataclass
@@ -72,7 +76,7 @@ class Execution:
     cells : list of float, optional
         Seconds by cell, the injected one included.
     peak_bytes : int, optional
-        Peak memory of the kernel.
+        Peak memory of the kernel and its descendants, sampled.
     loaded : list of Path or None, optional
         Files of the modules loaded, installed libraries left out; None when that is not known.
     confinement : tuple of str, optional
@@ -98,6 +102,7 @@ def execute(
     environment: Mapping[str, str],
     log: Path,
     on_cell: OnCell | None = None,
+    budget: Budget | None = None,
 ) -> Execution:
     """Execute a notebook from its first cell to its last.
 
@@ -115,6 +120,8 @@ def execute(
         File for what the kernel process itself says.
     on_cell : callable, optional
         Told after each cell.
+    budget : Budget, optional
+        Over it, the kernel and all its descendants are killed.
 
     Returns
     -------
@@ -128,7 +135,9 @@ def execute(
 
     execution = Execution()
     watch = _Watch(execution, parameters, dict(environment), folder, log, on_cell)
+    watch.budget = budget or Budget()
     start = time.perf_counter()
+    _quiet_loop()
     with quiet(), _scratch(watch), watch.sampling():
         try:
             execute_notebook(
@@ -157,6 +166,8 @@ def execute(
         if attempt := read_violation(Path(watch.environment[VIOLATION])):
             died = f"was stopped: {attempt}, and a study runs without network"
             execution.failure = CellFailure(watch.number(watch.index), died=died)
+        elif watch.over:
+            execution.failure = CellFailure(watch.number(watch.index), died=watch.over, remedy=REMEDY)
     execution.seconds = time.perf_counter() - start
     if execution.failure is None:
         execution.failure = _unfinished(execution.notebook, watch)
@@ -195,6 +206,10 @@ class _Watch:
         self.process: Any = None
         self.started = False
         self.scratch = ""
+        self.budget = Budget()
+        self.over = ""
+        self.family = Family("")
+        self._start = time.perf_counter()
         self._began = 0.0
 
     def attach(self, manager: Any, notebook_manager: Any) -> None:
@@ -226,19 +241,30 @@ class _Watch:
         """Count a cell as the study's author does, without the injected one."""
         return index + 1 - (self.injected is not None and index >= self.injected)
 
+    @property
+    def pid(self) -> int | None:
+        """The kernel's process, once it has one."""
+        return getattr(getattr(self.manager, "provisioner", None), "pid", None)
+
     def measure(self) -> None:
-        """Note the kernel's peak memory so far."""
-        pid = getattr(getattr(self.manager, "provisioner", None), "pid", None)
-        if pid:
-            self.execution.peak_bytes = max(self.execution.peak_bytes, peak_memory(pid))
+        """Note the peak memory so far, and kill what is over its budget."""
+        pid = self.pid
+        if not pid:
+            return
+        used = self.family.measure(pid)
+        self.execution.peak_bytes = max(self.execution.peak_bytes, peak_memory(pid), used)
+        excess = "" if self.over else self.budget.excess(used, time.perf_counter() - self._start)
+        if excess:
+            self.over = excess
+            self.family.kill(pid)
 
     @contextmanager
     def sampling(self) -> Iterator[None]:
-        """Measure twice a second, so that a kernel that dies leaves its last figure."""
+        """Measure five times a second, so that a kernel that dies leaves its last figure."""
         stop = threading.Event()
 
         def sample() -> None:
-            while not stop.wait(0.5):
+            while not stop.wait(0.2):
                 self.measure()
 
         thread = threading.Thread(target=sample, name="kernel-memory", daemon=True)
@@ -248,6 +274,8 @@ class _Watch:
         finally:
             stop.set()
             thread.join()
+            # However the notebook ended, what it started ends with it, also what left its parent.
+            self.family.kill(self.pid)
 
     def witnessed(self, kind: str) -> str:
         """Give what the kernel itself saw of an exception of epi."""
@@ -262,7 +290,8 @@ class _Watch:
         """Say how the kernel's process ended."""
         code = self.process.poll() if self.process is not None else None
         if code == -9:
-            return "was killed (signal 9), as happens when memory runs out"
+            used = f"; it used {self.execution.peak_bytes / 1e6:,.0f} MB" if self.execution.peak_bytes else ""
+            return f"was killed (signal 9), as happens when memory runs out{used}"
         if code == -signal.SIGSYS:
             return "was stopped by the system: it opened a network socket, and a study runs without network"
         if code is not None and code < 0:
@@ -322,6 +351,21 @@ def _register() -> str:
     return "epi"
 
 
+def _quiet_loop() -> None:
+    """Keep the event loop that will talk to the kernel from logging what it was told, also after the end.
+
+    A run that is stopped leaves a task whose failure asyncio tells when it is collected.
+    """
+    import asyncio
+
+    from jupyter_core.utils import ensure_event_loop
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        ensure_event_loop().set_exception_handler(lambda loop, context: None)
+
+
 @contextmanager
 def _scratch(watch: _Watch) -> Iterator[None]:
     """Give the kernel a private folder: its sockets, and an empty IPython profile.
@@ -335,6 +379,7 @@ def _scratch(watch: _Watch) -> Iterator[None]:
         watch.environment[LOADED] = f"{place}/loaded.json"
         watch.environment[LAYERS] = f"{place}/layers.json"
         watch.environment[VIOLATION] = f"{place}/violation.txt"
+        watch.family.marker = watch.environment[WITNESS]
         yield
 
 

@@ -284,7 +284,9 @@ def _snapshot(study: Study) -> dict[str, Any]:
         }
         for name in study.presets
     }
-    protocol = json.loads(study.protocol.model_dump_json())
+    # Budgets change no result: giving a step more memory is no deviation.
+    budgets = {"notebooks": {"__all__": {"memory_mb", "minutes"}}}
+    protocol = json.loads(study.protocol.model_dump_json(exclude=budgets))
     return {"protocol": protocol, "notebooks": notebooks, "files": files, "presets": presets}
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from epi.errors import EpiError, ParameterError, RunError
 from epi.files import digest_file, digest_text, dump_json, storage_faults, write_json, write_text
+from epi.runner.budget import Budget
 from epi.runner.checklist import FILE as CHECKLIST
 from epi.runner.failure import cause_in_public, publishable, run_error
 from epi.runner.folder import MANIFEST, Run, clear_folder, list_runs, locked, read_manifest, released_files, run_folder
@@ -60,6 +61,7 @@ def run_study(
     force: bool = False,
     lang: str = "en",
     progress: Progress | None = None,
+    budget: Budget | None = None,
 ) -> Run:
     """Run a study, or answer from its finished run when nothing that determines it has changed.
 
@@ -84,6 +86,8 @@ def run_study(
         Language of labels in figures and tables; a parameter `lang` of the study goes before.
     progress : Progress, optional
         Told of each notebook and cell.
+    budget : Budget, optional
+        A ceiling for each step; the smaller of it and the protocol's holds.
 
     Returns
     -------
@@ -142,6 +146,7 @@ def run_study(
         start = time.perf_counter()
         try:
             course = _Course(study, ingredients, folder, place, donors, progress or Progress())
+            course.ceiling = budget
             executed = [course.take(number) for number in range(len(study.protocol.notebooks))]
             _assemble(folder)
             manifest |= {"gate": _gate_summary(folder), "files": released_files(folder)}
@@ -262,6 +267,7 @@ class _Course:
 
         self.study, self.ingredients, self.folder = study, ingredients, folder
         self.workspace, self.donors, self.progress = workspace, donors, progress
+        self.ceiling: Budget | None = None
         self.present = look_around(study, ingredients, workspace)
         self.environment = kernel_environment(
             EPI_RUN_DIR=str(folder),
@@ -314,6 +320,7 @@ class _Course:
                 environment=self.environment,
                 log=log,
                 on_cell=self.progress.cell,
+                budget=Budget(notebook.memory_mb, notebook.minutes).within(self.ceiling),
             )
         _keep(execution, private / notebook.file)
         if not log.stat().st_size:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from epi.errors import EpiError, ParameterError, ProtocolError
 from epi.files import digest_text, read_yaml
@@ -148,7 +153,7 @@ class Study:
         return found
 
     def digest_file(self, name: str) -> str | None:
-        """Digest one file of the folder: of a notebook, what its cells do.
+        """Digest one file of the folder: of a notebook, what its cells do; of a protocol, what it says.
 
         Parameters
         ----------
@@ -165,6 +170,8 @@ class Study:
         path = self.folder / name
         if path.suffix == ".ipynb" and path.is_file():
             return notebook_digest(path)
+        if name == "protocol.yml" and path.is_file():
+            return _protocol_digest(path.read_bytes())
         return digest_of(path)
 
     def digest(self) -> str:
@@ -208,6 +215,19 @@ class Study:
                 do=f"correct them, then: epi study check {self.name}",
                 faults=faults,
             )
+
+
+@cache
+def _protocol_digest(content: bytes) -> str:
+    """Digest what a protocol says: not its layout or comments, nor the budgets, which change no result."""
+    try:
+        said = yaml.safe_load(content)
+        for notebook in said["notebooks"]:
+            for name in ("memory_mb", "minutes"):
+                notebook.pop(name, None)
+    except (yaml.YAMLError, TypeError, KeyError, AttributeError):
+        return hashlib.sha256(content).hexdigest()
+    return digest_text(json.dumps(said, ensure_ascii=False, sort_keys=True, default=str))
 
 
 def _is_writable(value: Value) -> bool:

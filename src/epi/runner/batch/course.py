@@ -18,6 +18,7 @@ from typing import IO, Any
 
 from epi.disclosure.ledger import append_line, read_lines
 from epi.runner.batch.definition import Batch, Job
+from epi.runner.budget import Budget
 
 JOURNAL = "jobs.jsonl"
 
@@ -133,6 +134,7 @@ def run_batch(
     only_failed: bool = False,
     force: bool = False,
     course: BatchCourse | None = None,
+    budget: Budget | None = None,
 ) -> dict[str, Outcome]:
     """Run the jobs of a batch, several at a time; a failure stops its own job and no other.
 
@@ -152,6 +154,8 @@ def run_batch(
         Execute every step.
     course : BatchCourse, optional
         Told of each cell and of each end.
+    budget : Budget, optional
+        A ceiling for each step of each job; processes at a time share the machine.
 
     Returns
     -------
@@ -169,6 +173,7 @@ def run_batch(
         "workspace": str(Path(workspace).resolve()) if workspace else None,
         "runs": str(Path(runs_dir).resolve()),
         "force": force,
+        "budget": asdict(budget) if budget else None,
     }
     ended = crew.work()
     return {job.key: found for job in batch.jobs if (found := ended.get(job.key) or before.get(job.key))}

@@ -13,6 +13,7 @@ import sys
 from typing import IO, Any
 
 from epi.errors import EpiError
+from epi.runner.budget import read_budget
 from epi.runner.failure import publishable
 from epi.runner.progress import Progress
 from epi.runner.run import run_study
@@ -56,6 +57,7 @@ def _run(job: dict[str, Any], progress: Progress) -> dict[str, Any]:
             workspace=job["workspace"],
             runs_dir=job["runs"],
             force=job["force"],
+            budget=read_budget(job.get("budget")),
             progress=progress,
         )
     except EpiError as error:
