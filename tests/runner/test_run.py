@@ -295,11 +295,12 @@ def command(study: Study, runs: Path) -> subprocess.Popen[str]:
     )
 
 
-def wait_for(path: Path, seconds: float = 60) -> None:
+def wait_for(folder: Path, pattern: str, seconds: float = 60) -> Path:
     end = time.monotonic() + seconds
-    while not path.exists():
-        assert time.monotonic() < end, f"{path.name} did not come"
+    while not (found := [path for path in folder.glob(pattern) if path.stat().st_size]):
+        assert time.monotonic() < end, f"{pattern} did not come"
         time.sleep(0.05)
+    return found[0]
 
 
 def alive(pid: int) -> bool:
@@ -307,15 +308,17 @@ def alive(pid: int) -> bool:
 
 
 def test_two_at_once_and_a_stop_leave_nothing_behind(tmp_path: Path) -> None:
-    pid_file = tmp_path / "pid"
     study = small(
         tmp_path,
-        ("code", f"import os, pathlib, time\npathlib.Path('{pid_file}').write_text(str(os.getpid()))"),
+        (
+            "code",
+            "import os, pathlib, time\npathlib.Path(os.environ['EPI_RUN_DIR'], 'pid').write_text(str(os.getpid()))",
+        ),
         ("code", "time.sleep(120)"),
     )
     runs = tmp_path / "runs"
     first = command(study, runs)
-    wait_for(pid_file)
+    pid_file = wait_for(runs, "small/*/pid")
     (run,) = list_runs(runs)
     assert run.status == "running" and is_locked(run.folder)
     second = command(study, runs)
@@ -331,7 +334,7 @@ def test_two_at_once_and_a_stop_leave_nothing_behind(tmp_path: Path) -> None:
 
     pid_file.unlink()
     third = command(study, runs)
-    wait_for(pid_file)
+    wait_for(runs, "small/*/pid")
     os.kill(third.pid, signal.SIGKILL)
     third.communicate(timeout=60)
     (run,) = list_runs(runs)

@@ -125,9 +125,9 @@ def run(
         return
     verb = "not run again" if done.reused else "done"
     console().print(f"{done.study} {done.run_id}: {verb}. {done.reason[:1].upper()}{done.reason[1:]}.")
-    if _lacks_confinement(done):
+    if lacking := _lacking_confinement(done):
         console().print(
-            "this system could not refuse the network to the kernels; attempts from Python are stopped all the same"
+            f"this system could not refuse the kernels {lacking}; attempts from Python are stopped all the same"
         )
     plan = done.manifest.get("plan") or {}
     if plan.get("status") == "deviates":
@@ -179,10 +179,12 @@ def runs(
         print_table(["study", "run", "status", "preset", "started (UTC)", "seconds", "data"], rows)
 
 
-def _lacks_confinement(done: Run) -> bool:
-    from epi.runner.confinement import SYSTEM
+def _lacking_confinement(done: Run) -> str:
+    from epi.runner.confinement import SYSTEM, WRITES_REFUSED, layers_of
 
-    return any(SYSTEM not in step.get("confinement", ()) for step in done.manifest.get("timings", []))
+    held = layers_of(done.manifest)
+    words = {SYSTEM: "the network", WRITES_REFUSED: "writing outside the run's folder"}
+    return " and ".join(said for layer, said in words.items() if held is not None and layer not in held)
 
 
 def _show_forecast(forecast: Forecast, json: bool) -> None:

@@ -1,9 +1,11 @@
-"""No network while a study runs: two layers, put on by the kernel itself before it runs a cell.
+"""No network and no writing elsewhere while a study runs: layers that the kernel puts on before it runs a cell.
 
-The system refuses: a seccomp filter, which nothing in the process or its children can take off,
-kills whatever asks for an internet socket. Python tells: an audit hook sees the attempt first,
-writes what it was, and stops the kernel, so that a notebook cannot swallow it. Sockets between
-processes of this machine (``AF_UNIX``), which the kernel itself talks through, stay.
+The system refuses, and nothing in the process or its children can take that off: a seccomp filter
+kills whatever asks for an internet socket, Landlock lets nothing be written, made, moved or removed
+outside the run's folder and the step's scratch folder. Python tells: an audit hook sees the attempt
+first, writes what it was, and stops the kernel, so that a notebook cannot swallow it. Sockets between
+processes of this machine (``AF_UNIX``), which the kernel itself talks through, stay, as does memory
+that processes share (``/dev/shm``).
 """
 
 from __future__ import annotations
@@ -12,8 +14,10 @@ import ctypes
 import json
 import os
 import platform
+import signal
 import struct
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -22,9 +26,14 @@ VIOLATION = "EPI_VIOLATION"
 LAYERS = "EPI_LAYERS"
 """Variable that names the file in which the layers put on are told."""
 
+WRITABLE = "EPI_WRITABLE"
+"""Variable that lists the folders a kernel may write in, one on each line."""
+
 SYSTEM = "network refused by the system"
 TOLD = "network attempts told"
-ALL = (SYSTEM, TOLD)
+WRITES_REFUSED = "writing elsewhere refused by the system"
+WRITES_TOLD = "attempts to write elsewhere told"
+ALL = (SYSTEM, WRITES_REFUSED, TOLD, WRITES_TOLD)
 
 _UNIX = 1
 _NO_NEW_PRIVILEGES, _SET_SECCOMP, _FILTER = 38, 22, 2
@@ -35,6 +44,16 @@ _IO_URING_SETUP = 425  # whose requests would pass by the filter
 _OTHER_INTERFACE = 0x40000000  # calls of another numbering on the same machine
 _KILLED = {2, 10, 17}  # internet, its sixth version, raw packets
 
+_LANDLOCK_CREATE, _LANDLOCK_ADD, _LANDLOCK_RESTRICT = 444, 445, 446  # the same numbers on every machine
+_ASK_VERSION, _BENEATH = 1, 1
+_WRITE_FILE, _REFER, _TRUNCATE = 1 << 1, 1 << 13, 1 << 14
+# Writing, removing and making of every kind; moving between folders came with version 2, cutting short with 3.
+_CHANGES = _WRITE_FILE | sum(1 << bit for bit in range(4, 13))
+_DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/tty")
+_SHARED_MEMORY = "/dev/shm"  # noqa: S108  # locks of processes that work together live there
+
+_writable: tuple[str, ...] = ()
+
 
 def confine() -> tuple[str, ...]:
     """Put on every layer that this system has; they stay on until the process ends.
@@ -44,9 +63,15 @@ def confine() -> tuple[str, ...]:
     tuple of str
         The layers in force.
     """
+    global _writable
     layers = [SYSTEM] if _refuse_network() else []
+    folders = [os.path.realpath(line) for line in os.environ.get(WRITABLE, "").splitlines() if line]
+    if folders and _refuse_writing(folders):
+        layers.append(WRITES_REFUSED)
+    _writable = tuple(folders)
+    _tell_of_children()
     sys.addaudithook(_hear)
-    layers.append(TOLD)
+    layers += [TOLD, WRITES_TOLD] if folders else [TOLD]
     place = os.environ.get(LAYERS)
     if place:
         Path(place).write_text(json.dumps(layers), encoding="utf-8")
@@ -70,6 +95,25 @@ def read_layers(path: Path) -> tuple[str, ...]:
         return tuple(str(layer) for layer in json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError):
         return ()
+
+
+def layers_of(manifest: Mapping[str, Any]) -> set[str] | None:
+    """Say which layers every step of a run had.
+
+    Parameters
+    ----------
+    manifest : mapping
+        The run's manifest.
+
+    Returns
+    -------
+    set of str or None
+        None where a step does not say, as in runs of before.
+    """
+    steps = manifest.get("timings") or []
+    if not steps or any("confinement" not in step for step in steps):
+        return None
+    return set.intersection(*(set(step["confinement"]) for step in steps))
 
 
 def read_violation(path: Path) -> str:
@@ -127,13 +171,111 @@ def _filter(architecture: int, socket: int) -> list[tuple[int, int, int, int]]:
     return [*steps, (_RETURN, 0, 0, _REFUSE)]
 
 
+def _refuse_writing(folders: Sequence[str]) -> bool:
+    """Let nothing be written outside these folders; False where the system has no such thing."""
+    if not sys.platform.startswith("linux"):
+        return False
+    libc = ctypes.CDLL(None, use_errno=True)
+    version = libc.syscall(_LANDLOCK_CREATE, None, ctypes.c_size_t(0), _ASK_VERSION)
+    # Version 1 forbids all moves between folders, also within the run, and lets files be cut short.
+    if version < 3:
+        return False
+    handled = _CHANGES | _REFER | _TRUNCATE
+    attributes = struct.pack("Q", handled)
+    rules = libc.syscall(_LANDLOCK_CREATE, attributes, ctypes.c_size_t(len(attributes)), 0)
+    if rules < 0:
+        return False
+    try:
+        for place in (*folders, _SHARED_MEMORY, *_DEVICES):
+            if not os.path.exists(place):
+                continue
+            handle = os.open(place, getattr(os, "O_PATH", 0) | os.O_CLOEXEC)
+            allowed = handled if os.path.isdir(place) else _WRITE_FILE | _TRUNCATE
+            rule = struct.pack("=Qi", allowed, handle)
+            refused = libc.syscall(_LANDLOCK_ADD, rules, _BENEATH, rule, 0)
+            os.close(handle)
+            if refused:
+                return False
+        if libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0) != 0:
+            return False
+        return bool(libc.syscall(_LANDLOCK_RESTRICT, rules, 0) == 0)
+    finally:
+        os.close(rules)
+
+
+def _tell_of_children() -> None:
+    """Tell of a process that the system killed for opening a network socket, when its parent hears of its end."""
+    import subprocess
+
+    handle = subprocess.Popen._handle_exitstatus  # type: ignore[attr-defined]
+
+    def told(self: Any, status: int, *given: Any, **words: Any) -> None:
+        if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGSYS:
+            _stop("a process that it started opened a network socket")
+        handle(self, status, *given, **words)
+
+    if hasattr(signal, "SIGSYS"):
+        subprocess.Popen._handle_exitstatus = told  # type: ignore[attr-defined]
+
+
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+# Which arguments of an event are paths, and which is the folder they are relative to.
+_CHANGING: dict[str, tuple[tuple[int, int | None], ...]] = {
+    "os.mkdir": ((0, 2),),
+    "os.remove": ((0, 1),),
+    "os.rmdir": ((0, 1),),
+    "os.rename": ((0, 2), (1, 3)),
+    "os.link": ((1, 3),),
+    "os.symlink": ((1, 2),),
+    "os.truncate": ((0, None),),
+    "os.chmod": ((0, 2),),
+    "os.chown": ((0, 3),),
+    "os.utime": ((0, 3),),
+    "os.setxattr": ((0, None),),
+}
+
+
 def _hear(event: str, given: tuple[Any, ...]) -> None:
-    if event == "socket.__new__" and given[1] != _UNIX:
+    if event == "open":
+        if _writable and isinstance(given[2], int) and given[2] & _WRITING:
+            _hold_inside(given[0], None, event)
+    elif event in _CHANGING:
+        if _writable:
+            for path, folder in _CHANGING[event]:
+                _hold_inside(given[path], None if folder is None else given[folder], event)
+    elif event == "socket.__new__" and given[1] != _UNIX:
         _stop("it opened a network socket")
     elif event in {"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr", "socket.getnameinfo"}:
         _stop(f"it looked up {_host(given[0])} on the network")
     elif event == "urllib.Request":
         _stop(f"it asked for an address of {_host(given[0])}")
+
+
+_OF_THE_NAME = {"os.remove", "os.rmdir", "os.rename", "os.link", "os.symlink"}
+
+
+def _hold_inside(path: object, folder: object, event: str) -> None:
+    """Stop the kernel where a path that is about to change lies outside the folders it may write in."""
+    if not isinstance(path, str | bytes | os.PathLike):
+        return  # an open file, which was looked at when it was opened
+    text = os.fsdecode(path)
+    if isinstance(folder, int) and folder >= 0 and not os.path.isabs(text):
+        text = os.path.join(os.readlink(f"/proc/self/fd/{folder}"), text)
+    if event == "os.mkdir" and os.path.isdir(text):
+        return  # libraries make folders that are there already: nothing changes
+    if event in _OF_THE_NAME:
+        # The name itself is made, moved or removed, whatever it points at.
+        before, name = os.path.split(text.rstrip(os.sep))
+        real = os.path.join(os.path.realpath(before or os.curdir), name)
+    else:
+        real = os.path.realpath(text)  # what a link points at is what changes
+    if real in _DEVICES or any(
+        real == place or real.startswith(place + os.sep) for place in (*_writable, _SHARED_MEMORY)
+    ):
+        return
+    kind = os.path.splitext(real)[1]
+    what = f"a file ({kind})" if 1 < len(kind) <= 8 and kind[1:].isalpha() else "a file"
+    _stop(f"it tried to write {what} outside the run's folder")
 
 
 def _host(given: object) -> str:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 _QUIET = ("papermill", "nbclient", "traitlets", "asyncio")
@@ -42,6 +45,48 @@ def kernel_environment(**words: str | None) -> dict[str, str]:
         if value is not None:
             environment[name] = value
     return environment
+
+
+def scratch_variables(place: Path) -> dict[str, str]:
+    """Send what libraries write beside their work into a step's scratch folder.
+
+    Parameters
+    ----------
+    place : Path
+        The folder.
+
+    Returns
+    -------
+    dict of str to str
+        Variables of the kernel's environment.
+    """
+    temporary, figures = place / "tmp", place / "matplotlib"
+    for folder in (temporary, figures):
+        folder.mkdir(mode=0o700)
+    # Matplotlib looks through all fonts of the machine unless it finds the list it once made.
+    for known in _font_lists():
+        shutil.copyfile(known, figures / known.name)
+    return {
+        **dict.fromkeys(("TMPDIR", "TEMP", "TMP", "JOBLIB_TEMP_FOLDER"), str(temporary)),
+        **dict.fromkeys(("XDG_CACHE_HOME", "NUMBA_CACHE_DIR", "JUPYTER_RUNTIME_DIR"), str(place / "cache")),
+        "MPLCONFIGDIR": str(figures),
+        "IPYTHONDIR": str(place / "ipython"),
+    }
+
+
+@cache
+def _font_lists() -> tuple[Path, ...]:
+    """Find matplotlib's list of fonts; have it made once where there is none."""
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "matplotlib"
+    places = [Path(given)] if (given := os.environ.get("MPLCONFIGDIR")) else [home, Path.home() / ".matplotlib"]
+
+    def look() -> tuple[Path, ...]:
+        return tuple(path for place in places for path in sorted(place.glob("fontlist-*.json")))
+
+    if not look():
+        # Not in this process: a run's own process has no need of matplotlib.
+        subprocess.run([sys.executable, "-c", "import matplotlib.font_manager"], check=False, capture_output=True)
+    return look()
 
 
 def peak_memory(pid: int) -> int:

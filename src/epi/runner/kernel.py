@@ -21,8 +21,8 @@ from typing import Any
 
 from epi.errors import ParameterError
 from epi.runner.budget import REMEDY, Budget, Family
-from epi.runner.confinement import LAYERS, VIOLATION, read_layers, read_violation
-from epi.runner.environment import peak_memory, quiet, without_address_grammar
+from epi.runner.confinement import LAYERS, VIOLATION, WRITABLE, read_layers, read_violation
+from epi.runner.environment import peak_memory, quiet, scratch_variables, without_address_grammar
 from epi.runner.inspection import read_constants
 from epi.runner.loaded import LOADED, read_loaded
 from epi.runner.witness import WITNESS
@@ -164,7 +164,8 @@ def execute(
         execution.loaded = read_loaded(Path(watch.environment[LOADED]))
         execution.confinement = read_layers(Path(watch.environment[LAYERS]))
         if attempt := read_violation(Path(watch.environment[VIOLATION])):
-            died = f"was stopped: {attempt}, and a study runs without network"
+            rule = "writes nowhere else" if "outside" in attempt else "runs without network"
+            died = f"was stopped: {attempt}, and a study {rule}"
             execution.failure = CellFailure(watch.number(watch.index), died=died)
         elif watch.over:
             execution.failure = CellFailure(watch.number(watch.index), died=watch.over, remedy=REMEDY)
@@ -368,13 +369,15 @@ def _quiet_loop() -> None:
 
 @contextmanager
 def _scratch(watch: _Watch) -> Iterator[None]:
-    """Give the kernel a private folder: its sockets, and an empty IPython profile.
+    """Give the kernel a private folder, gone after it: sockets, caches, spills, an empty IPython profile.
 
     Nobody's startup scripts take part in a run.
     """
     with tempfile.TemporaryDirectory(prefix="epi-", ignore_cleanup_errors=True) as place:
         watch.scratch = place
-        watch.environment["IPYTHONDIR"] = f"{place}/ipython"
+        watch.environment |= scratch_variables(Path(place))
+        writable = [place, *([run] if (run := watch.environment.get("EPI_RUN_DIR")) else [])]
+        watch.environment[WRITABLE] = "\n".join(writable)
         watch.environment[WITNESS] = f"{place}/witness.json"
         watch.environment[LOADED] = f"{place}/loaded.json"
         watch.environment[LAYERS] = f"{place}/layers.json"

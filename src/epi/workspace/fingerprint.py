@@ -106,7 +106,8 @@ def _parts(origin: Origin) -> dict[str, str]:
 def _remember(memory: Path, content: dict[str, Any]) -> None:
     # A workspace mounted read-only is normal in secure rooms: the fingerprint is then computed
     # anew at each opening, which costs time and nothing else.
-    if not os.access(memory.parent, os.W_OK):
+    # Neither does a study that runs write beside its data.
+    if "EPI_RUN_DIR" in os.environ or not os.access(memory.parent, os.W_OK):
         return
     try:
         write_json(memory, content)

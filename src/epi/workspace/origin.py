@@ -10,6 +10,8 @@ import datetime as dt
 import gzip
 import json
 import os
+import secrets
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,6 +66,18 @@ class Origin:
         return side if side.is_file() else None
 
 
+def spill_folder() -> str:
+    """Name a folder for what an engine cannot hold in memory: among temporary files, never beside data or study.
+
+    Returns
+    -------
+    str
+        A path fit for a quoted SQL text; the engine makes the folder when it needs it, and removes it.
+    """
+    name = f"epi-spill-{os.getpid()}-{secrets.token_hex(4)}"
+    return str(Path(tempfile.gettempdir()) / name).replace("'", "''")
+
+
 def open_origin(path: str | os.PathLike[str], extraction_date: str | dt.date | None = None) -> Origin:
     """Find the tables of a place and put them behind views.
 
@@ -100,6 +114,7 @@ def open_origin(path: str | os.PathLike[str], extraction_date: str | dt.date | N
         )
     connection = duckdb.connect()
     connection.execute(f"SET threads = {int(os.environ.get('EPI_THREADS', '2'))}")
+    connection.execute(f"SET temp_directory = '{spill_folder()}'")
     files = _folder_views(connection, place) if place.is_dir() else _database_views(connection, place)
     columns = _columns(connection)
     missing = [name for name in ("patient", "opposition") if name not in columns]

@@ -26,7 +26,7 @@ from epi.workspace.opposition import (
     keep_usable,
     make_ledger_table,
 )
-from epi.workspace.origin import Origin, open_origin, read_reference
+from epi.workspace.origin import Origin, open_origin, read_reference, spill_folder
 from epi.workspace.steering import SteeringRule, SteeringTable, count_active_patients
 
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ class Workspace:
         self.protocol = protocol
         self.opposition = count_opposition(origin, rule)
         self._study = ibis.duckdb.connect(":memory:", threads=int(os.environ.get("EPI_THREADS", "2")))
+        # What does not fit in memory spills where temporary files go, never beside the study.
+        self._study.raw_sql(f"SET temp_directory = '{spill_folder()}'")
         self._study.raw_sql("SET enable_external_access = false")
         self._study.raw_sql("SET lock_configuration = true")
         self._loaded: set[str] = set()

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from epi.protocol import read_protocol
+from epi.runner.confinement import SYSTEM, WRITES_REFUSED, WRITES_TOLD, layers_of
 from epi.runner.folder import Run
 from epi.runner.inspection import plain_value
 from epi.runner.site.content import View, plain_text, view
@@ -56,10 +57,34 @@ def provenance_view(run: Run, lang: str, *, hidden: int, outputs: int, left_out:
         (say("gate"), word("gate_text", lang, outputs=outputs, hidden=hidden, left_out=left_out), False),
         (say("duration"), f"{number(float(about.get('seconds', 0)), lang, 1)} s", False),
         (say("memory"), f"{number(round(about.get('peak_memory_mb', 0)), lang)} MB", False),
+        (say("confinement"), confinement_text(run, lang), False),
     ]
     if not about.get("data_fingerprint"):
         facts = [fact for fact in facts if fact[0] != say("opposition_rule")]
     return [fact for fact in facts if fact[1]]
+
+
+def confinement_text(run: Run, lang: str) -> str:
+    """Say from what every notebook of a run was kept.
+
+    Parameters
+    ----------
+    run : Run
+        The run.
+    lang : {"fr", "en"}
+        The language.
+
+    Returns
+    -------
+    str
+        Empty where the run does not say.
+    """
+    held = layers_of(run.manifest)
+    if held is None:
+        return ""
+    keys = ["network_refused" if SYSTEM in held else "network_told"]
+    keys.append("writes_refused" if WRITES_REFUSED in held else "writes_told" if WRITES_TOLD in held else "writes_open")
+    return ", ".join(word(key, lang) for key in keys)
 
 
 def preset_text(run: Run, lang: str) -> str:

@@ -357,6 +357,21 @@ _WORDS: dict[str, tuple[str, str]] = {
     "finished": ("Terminée", "Finished"),
     "duration": ("Durée", "Duration"),
     "memory": ("Mémoire maximale", "Peak memory"),
+    "confinement": ("Confinement", "Confinement"),
+    "network_refused": ("sans réseau", "without network"),
+    "network_told": (
+        "réseau refusé à Python seulement (le système ne sait pas le refuser)",
+        "network refused to Python only (the system cannot refuse it)",
+    ),
+    "writes_refused": (
+        "rien d'écrit hors du dossier de l'exécution",
+        "nothing written outside the run's folder",
+    ),
+    "writes_told": (
+        "écriture ailleurs refusée à Python seulement (le système ne sait pas la refuser)",
+        "writing elsewhere refused to Python only (the system cannot refuse it)",
+    ),
+    "writes_open": ("écriture ailleurs non refusée", "writing elsewhere not refused"),
     "executed_because": ("Pourquoi exécutée", "Why it was executed"),
     "data": ("Données", "Data"),
     "extraction": ("extraction du {date}", "extracted on {date}"),
