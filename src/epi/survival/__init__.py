@@ -6,7 +6,17 @@ Everything takes one :class:`SurvivalData`, made and validated by :func:`build_s
 from __future__ import annotations
 
 from epi.survival.build import build_survival
+from epi.survival.curves import SurvivalCurves, estimate_survival
 from epi.survival.data import SurvivalData
 from epi.survival.follow_up import follow_cohort
+from epi.survival.hazard import CumulativeHazard, estimate_cumulative_hazard
 
-__all__ = ["SurvivalData", "build_survival", "follow_cohort"]
+__all__ = [
+    "CumulativeHazard",
+    "SurvivalCurves",
+    "SurvivalData",
+    "build_survival",
+    "estimate_cumulative_hazard",
+    "estimate_survival",
+    "follow_cohort",
+]
