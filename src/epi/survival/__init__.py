@@ -10,13 +10,16 @@ from epi.survival.curves import SurvivalCurves, estimate_survival
 from epi.survival.data import SurvivalData
 from epi.survival.follow_up import follow_cohort
 from epi.survival.hazard import CumulativeHazard, estimate_cumulative_hazard
+from epi.survival.incidence import CumulativeIncidence, estimate_cumulative_incidence
 
 __all__ = [
     "CumulativeHazard",
+    "CumulativeIncidence",
     "SurvivalCurves",
     "SurvivalData",
     "build_survival",
     "estimate_cumulative_hazard",
+    "estimate_cumulative_incidence",
     "estimate_survival",
     "follow_cohort",
 ]

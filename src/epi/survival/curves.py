@@ -147,39 +147,9 @@ class SurvivalCurves:
             If a group has fewer persons at risk at a, if no time suits all groups, or if the risk set
             of a group empties and fills again after a.
         """
-        if minimal < 1:
-            raise ParameterError(f"minimal is {minimal}", "at least 1 person at risk", "minimal=20")
-        counts, labels = _count(self.data, self.settings["by"])
-        after = after_days(counts)
-        if on is None:
-            enough = (after >= minimal).all(axis=0)
-            if not enough.any():
-                most = {label: int(after[at].max()) for at, label in enumerate(labels)}
-                raise EstimationError(
-                    f"at no time have all groups {minimal} persons at risk: at most {most}",
-                    "groups observed over a common range of times", "lower minimal=, or compare fewer groups",
-                )  # fmt: skip
-            day = int(counts.days[int(enough.argmax())])
-        else:
-            day = int(whole_days([on], unit)[0])
-            column = day - counts.first
-            there = after[:, column] if 0 <= column < after.shape[1] else np.zeros(len(labels))
-            if (there < minimal).any():
-                faults = [f"{labels[at]}: {int(there[at])} at risk" for at in np.flatnonzero(there < minimal)]
-                raise EstimationError(
-                    f"too few persons are at risk at day {day}", f"at least {minimal} in each group",
-                    "on=None finds the first time that suits all groups", faults=faults,
-                )  # fmt: skip
+        day, inside = find_start(self.data, self.settings["by"], on, minimal, unit)
         given = {name: self.settings[name] for name in ("by", "cause", "interval", "level", "robust")}
-        inside = self.data.window(low=day)
-        held = _estimate(inside, **given, conditional_on=day, minimal=minimal)
-        empty = _gaps(*_count(inside, given["by"]))
-        if empty:
-            raise EstimationError(
-                "the risk set empties after the start: nobody tells what happens meanwhile",
-                "somebody at risk until the end of follow-up", "start later, with on=", faults=empty,
-            )  # fmt: skip
-        return held
+        return _estimate(inside, **given, conditional_on=day)
 
     def release(self, *, min_count: int | None = None, years: float | None = None) -> Release:
         """Say what would be published: the curves at times far enough apart that no interval tells of few persons.
@@ -275,7 +245,7 @@ def estimate_survival(
 
 def _estimate(
     data: SurvivalData, *, by: By, cause: str | None, interval: IntervalScale, level: float, robust: bool | None,
-    conditional_on: int | None = None, minimal: int | None = None,
+    conditional_on: int | None = None,
 ) -> SurvivalCurves:  # fmt: skip
     check_first_events(data, cause)
     numbers, labels = split_groups(data, by)
@@ -308,9 +278,9 @@ def _estimate(
         "estimator": "Kaplan-Meier", "by": by, "groups": list(labels), "cause": cause, "interval": interval,
         "level": level, "robust": robust, "variance": "infinitesimal jackknife" if jackknife else "Greenwood",
         "weights": data.weight is not None, "clusters": data.cluster is not None, "scale": data.scale,
-        "start": counts.first, "conditional_on": conditional_on, "minimal": minimal,
+        "start": counts.first, "conditional_on": conditional_on,
     }  # fmt: skip
-    notes = [*_fallen(counts, table, labels), *_gaps(counts, labels), *_quiet(table, labels)]
+    notes = [*risk_notes(counts, table, labels), *_quiet(table, labels)]
     if cause is not None and len(data.causes) > 1:
         others = ", ".join(name for name in data.causes if name != cause)
         notes.append(
@@ -318,6 +288,91 @@ def _estimate(
             "which estimate_cumulative_incidence gives"
         )
     return SurvivalCurves(table, tuple(notes), settings, data)
+
+
+def find_start(
+    data: SurvivalData, by: By, on: float | None, minimal: int, unit: Unit = "days"
+) -> tuple[int, SurvivalData]:
+    """Find a common start with enough persons at risk in each group, and keep what follows it.
+
+    Parameters
+    ----------
+    data : SurvivalData
+        Follow-up.
+    by : str, sequence of str or None
+        Groups.
+    on : float or None
+        The start; the first that suits all groups where None.
+    minimal : int
+        Persons at risk that each group needs just after the start.
+    unit : {"days", "years"}, optional
+        Unit of ``on``.
+
+    Returns
+    -------
+    day : int
+        The start.
+    inside : SurvivalData
+        The follow-up after it.
+
+    Raises
+    ------
+    ParameterError
+        If ``minimal`` is below 1.
+    EstimationError
+        If a group has too few persons at risk, or if its risk set empties and fills again afterwards.
+    """
+    if minimal < 1:
+        raise ParameterError(f"minimal is {minimal}", "at least 1 person at risk", "minimal=20")
+    counts, labels = _count(data, by)
+    after = after_days(counts)
+    if on is None:
+        enough = (after >= minimal).all(axis=0)
+        if not enough.any():
+            most = [f"{label}: at most {int(after[at].max())}" for at, label in enumerate(labels)]
+            raise EstimationError(
+                f"at no time have all groups {minimal} persons at risk",
+                "groups observed over a common range of times", "lower minimal=, or compare fewer groups", faults=most,
+            )  # fmt: skip
+        day = int(counts.days[int(enough.argmax())])
+    else:
+        day = int(whole_days([on], unit)[0])
+        column = day - counts.first
+        there = after[:, column] if 0 <= column < after.shape[1] else np.zeros(len(labels))
+        if (there < minimal).any():
+            faults = [f"{labels[at]}: {int(there[at])} at risk" for at in np.flatnonzero(there < minimal)]
+            raise EstimationError(
+                f"too few persons are at risk at day {day}", f"at least {minimal} in each group",
+                "on=None finds the first time that suits all groups", faults=faults,
+            )  # fmt: skip
+    inside = data.window(low=day)
+    empty = _gaps(*_count(inside, by))
+    if empty:
+        raise EstimationError(
+            "the risk set empties after the start: nobody tells what happens meanwhile",
+            "somebody at risk until the end of follow-up", "start later, with on=", faults=empty,
+        )  # fmt: skip
+    return day, inside
+
+
+def risk_notes(counts: DayCounts, table: pd.DataFrame, labels: Sequence[str]) -> list[str]:
+    """Say where risk sets make a curve unfit to be read as it is.
+
+    Parameters
+    ----------
+    counts : DayCounts
+        Counts of the groups.
+    table : pandas.DataFrame
+        `group`, `time`, `at_risk` and `survival`.
+    labels : sequence of str
+        Names of the groups.
+
+    Returns
+    -------
+    list of str
+        Sentences: curves at 0 while others enter later, times at which nobody is at risk.
+    """
+    return [*_fallen(counts, table, labels), *_gaps(counts, labels)]
 
 
 def check_first_events(data: SurvivalData, cause: str | None = None) -> None:

@@ -21,12 +21,14 @@ from epi.results import Counted, Release
 from epi.survival.counting import DayCounts, after_days, count_days
 from epi.survival.data import DAYS_PER_YEAR
 from epi.survival.groups import ALL, split_groups
+from epi.survival.incidence import incidence_columns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from epi.survival.curves import SurvivalCurves
     from epi.survival.hazard import CumulativeHazard
+    from epi.survival.incidence import CumulativeIncidence
 
 ROUND_YEARS = (1 / 12, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 INTERVALS = 7
@@ -245,6 +247,46 @@ def release_survival(found: SurvivalCurves, min_count: int | None, years: float 
     after = f", among those at risk at {start / DAYS_PER_YEAR:.2f} years" if start is not None else ""
     title = f"Survival without event{named}{after}"
     return _release(found, "survival", title, min_count, years)
+
+
+def release_incidence(found: CumulativeIncidence, min_count: int | None, years: float | None) -> Release:
+    """Say what would be published of cumulative incidences.
+
+    Parameters
+    ----------
+    found : CumulativeIncidence
+        The incidences.
+    min_count : int or None
+        Fewest persons an interval may tell of.
+    years : float or None
+        Distance of round times.
+
+    Returns
+    -------
+    Release
+        The table.
+    """
+    least = published_least(min_count)
+    numbers, labels = split_groups(found.data, found.settings["by"])
+    counts = count_days(found.data, numbers if len(labels) > 1 else None, len(labels))
+    rows, _ = reporting_rows(counts, counts.events, labels, least, years)
+    columns = incidence_columns(found.causes)
+    names = {f"events_{at}": kept[0] for at, kept in enumerate(columns.values())}
+    table, estimates = rows.rename(columns=names), list[str]()
+    headings: dict[str, str] = {}
+    for cause, (events, *read) in columns.items():
+        values = read_published(
+            found.table[found.table["cause"] == cause], rows, {"incidence": 0.0, "ci_low": 0.0, "ci_high": 0.0}
+        )
+        table = table.join(values.set_axis(read, axis=1))
+        estimates += read
+        headings |= {events: f"{cause}: events since the time before", read[0]: f"{cause}: cumulative incidence",
+                     read[1]: f"{cause}: low", read[2]: f"{cause}: high"}  # fmt: skip
+    start = found.settings["conditional_on"]
+    after = f", among those without event at {start / DAYS_PER_YEAR:.2f} years" if start is not None else ""
+    title = f"Cumulative incidence of {', '.join(found.causes)}{after}"
+    note = _note(found.settings, least, len(labels) > 1)
+    return declare(table.drop(columns="time"), estimates, title, note, [kept[0] for kept in columns.values()], headings)
 
 
 def release_hazard(found: CumulativeHazard, min_count: int | None, years: float | None) -> Release:
