@@ -6,20 +6,29 @@ Everything takes one :class:`SurvivalData`, made and validated by :func:`build_s
 from __future__ import annotations
 
 from epi.survival.build import build_survival
+from epi.survival.comparison import Comparison, compare_survival
 from epi.survival.curves import SurvivalCurves, estimate_survival
 from epi.survival.data import SurvivalData
 from epi.survival.follow_up import follow_cohort
+from epi.survival.gray import compare_incidence
 from epi.survival.hazard import CumulativeHazard, estimate_cumulative_hazard
 from epi.survival.incidence import CumulativeIncidence, estimate_cumulative_incidence
+from epi.survival.restricted_mean import RestrictedMean, compare_rmst, estimate_rmst
 
 __all__ = [
+    "Comparison",
     "CumulativeHazard",
     "CumulativeIncidence",
+    "RestrictedMean",
     "SurvivalCurves",
     "SurvivalData",
     "build_survival",
+    "compare_incidence",
+    "compare_rmst",
+    "compare_survival",
     "estimate_cumulative_hazard",
     "estimate_cumulative_incidence",
+    "estimate_rmst",
     "estimate_survival",
     "follow_cohort",
 ]

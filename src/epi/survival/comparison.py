@@ -1,0 +1,302 @@
+"""Do survival curves differ? The log-rank test and its weighted relatives, with late entry and strata."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from epi.errors import ParameterError
+from epi.results import Counted, Release
+from epi.survival.counting import count_days, stated_order
+from epi.survival.curves import check_first_events, wants_robust
+from epi.survival.groups import By, split_groups
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from epi.survival.data import SurvivalData
+
+Test = Literal["log-rank", "gehan", "tarone-ware", "peto", "fleming-harrington"]
+TESTS: tuple[Test, ...] = ("log-rank", "gehan", "tarone-ware", "peto", "fleming-harrington")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A test that curves are equal.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        `group`, `persons`, `events`, and what the test compares: `observed` and `expected`, weighted by
+        the test's weights of time where it has some.
+    statistic : float
+        Chi-square; missing where no event tells the groups apart.
+    df : int
+        Degrees of freedom.
+    p : float
+        p-value.
+    notes : tuple of str
+        What a reader must know.
+    settings : mapping
+        What determined the test.
+    """
+
+    table: pd.DataFrame
+    statistic: float
+    df: int
+    p: float
+    notes: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def release(self) -> Release:
+        """Say what would be published.
+
+        Returns
+        -------
+        Release
+            Persons and events by group, with the test in the note.
+        """
+        within = " within strata" if self.settings["strata"] else ""
+        result = "no statistic" if np.isnan(self.statistic) else f"chi-square {self.statistic:.2f}, p = {self.p:.3g}"
+        degrees = f"{self.df} degree{'s' if self.df > 1 else ''} of freedom"
+        kept = self.table[["group", "persons", "events"]]
+        return Release(
+            kept,
+            (Counted("persons", adds_up_within=()), Counted("events", of="persons", adds_up_within=())),
+            f"{self.settings['name']}{within}",
+            f"{result}, {degrees}; {self.settings['variance']} variance.",
+            labels={"group": "Group", "persons": "Persons", "events": "Events"},
+        )
+
+    def __str__(self) -> str:
+        if np.isnan(self.statistic):
+            return ". ".join([f"{self.settings['name']}: no statistic", *self.notes])
+        return ". ".join(
+            [f"{self.settings['name']}: chi-square {self.statistic:.3f} ({self.df} df), p = {self.p:.4g}", *self.notes]
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(str(self))}</p>{self.table.to_html(index=False, float_format='{:,.2f}'.format)}"
+
+
+def compare_survival(
+    data: SurvivalData,
+    by: By,
+    *,
+    test: Test = "log-rank",
+    rho: float = 0.0,
+    gamma: float = 0.0,
+    cause: str | None = None,
+    strata: By = None,
+    trend: bool | Sequence[float] = False,
+    robust: bool | None = None,
+) -> Comparison:
+    """Test whether groups have the same hazard, entry times counted.
+
+    Parameters
+    ----------
+    data : SurvivalData
+        Follow-up.
+    by : str or sequence of str
+        Covariates whose values are groups; ``"strata"`` for the strata of the data.
+    test : {"log-rank", "gehan", "tarone-ware", "peto", "fleming-harrington"}, optional
+        What each day weighs: 1; the number at risk n (Gehan, Breslow; Wilcoxon); its square root; the
+        product of 1 - d/(n+1) until the day (Peto and Peto); S(t-)^rho (1 - S(t-))^gamma, S being
+        the curve of all groups of the stratum together.
+    rho, gamma : float, optional
+        Of Fleming and Harrington's weights.
+    cause : str, optional
+        The event; any of them by default. The other causes are then ends of follow-up.
+    strata : str or sequence of str, optional
+        Covariates within whose values groups are compared; ``"strata"`` for those of the data.
+    trend : bool or sequence of float, optional
+        Test against an order of the groups: their ranks, or a score for each.
+    robust : bool, optional
+        Whether the variance comes from the sums over clusters (persons where there are none). By
+        default where there are weights or clusters.
+
+    Returns
+    -------
+    Comparison
+        The test.
+
+    Raises
+    ------
+    ParameterError
+        If an option is unknown, there is one group only, or scores do not fit the groups.
+
+    Notes
+    -----
+    Variance of draws without replacement from the risk set (Mantel 1966; Peto and Peto 1972; Tarone and
+    Ware 1977; Harrington and Fleming 1982). Robust variance: Lin and Wei (JASA 1989), the sum over
+    clusters of the products of its members' score residuals at no difference.
+
+    Examples
+    --------
+    >>> from epi.survival import build_survival
+    >>> seen = pd.DataFrame({"days": [5, 8, 9, 12, 20, 25], "died": [1, 1, 1, 1, 0, 1], "arm": list("aababb")})
+    >>> print(compare_survival(build_survival(seen, exit="days", event="died"), "arm"))
+    Log-rank test: chi-square 2.557 (1 df), p = 0.1098
+    """
+    if test not in TESTS:
+        raise ParameterError(f"test is {test!r}", f"one of {', '.join(TESTS)}", "test='log-rank'")
+    if (rho or gamma) and test != "fleming-harrington":
+        raise ParameterError("rho and gamma belong to Fleming and Harrington's weights", do="test='fleming-harrington'")
+    if rho < 0 or gamma < 0:
+        raise ParameterError("rho or gamma is below 0", "0 or more")
+    check_first_events(data, cause)
+    numbers, labels = split_groups(data, by)
+    layers, names = split_groups(data, strata)
+    size = len(labels)
+    if size < 2:
+        raise ParameterError(f"there is one group, {labels[0]}", "two or more to compare", "by= and another column")
+    scores = _scores(trend, size)
+    jackknife = wants_robust(data, robust)
+    counts = count_days(data, layers * size + numbers, len(names) * size)
+    at = slice(None) if cause is None else slice(data.cause_number(cause) - 1, data.cause_number(cause))
+    shape = (len(names), size, -1)
+    risk = counts.weighted_at_risk.reshape(shape)
+    deaths = counts.weighted_events[:, :, at].sum(axis=2).reshape(shape)
+    weigh = _weigher(test, rho, gamma)
+    score, variance, expected, weighted = np.zeros(size), np.zeros((size, size)), np.zeros(size), np.zeros(size)
+    tables = []
+    for layer in range(len(names)):
+        total, events = risk[layer].sum(axis=0), deaths[layer].sum(axis=0)
+        there = events > 0
+        share = np.divide(risk[layer], total, out=np.zeros_like(risk[layer]), where=total > 0)
+        hazard = np.where(there, events / np.where(total > 0, total, 1), 0.0)
+        weight = weigh(total, events, hazard)
+        weighted += (weight * deaths[layer]).sum(axis=1)
+        expected += (weight * events * share).sum(axis=1)
+        tables.append((weight, hazard, share))
+        spread = weight**2 * events * np.where(total > 1, (total - events) / np.maximum(total - 1, 1e-300), 0.0)
+        variance += np.diag((spread * share).sum(axis=1)) - (spread * share) @ share.T
+    score = weighted - expected
+    if jackknife:
+        variance = _robust(data, data.is_event(cause), numbers, layers, counts.first, tables)
+    if scores is None:
+        statistic, df = quadratic(score, variance)
+    else:
+        slope, spread = float(scores @ score), float(scores @ variance @ scores)
+        statistic, df = (slope**2 / spread if spread > 0 else np.nan), 1
+    people = [len(np.unique(data.person[numbers == group])) for group in range(size)]
+    happened = np.bincount(numbers[data.is_event(cause)], minlength=size)
+    table = pd.DataFrame(
+        {"group": labels, "persons": people, "events": happened, "observed": weighted, "expected": expected}
+    )
+    notes = []
+    if df < size - 1 and scores is None:
+        notes.append("groups without anybody at risk when events happen are left out of the test")
+    if np.isnan(statistic):
+        notes.append("no event tells the groups apart")
+    settings = {
+        "test": test, "name": _name(test, rho, gamma, scores is not None), "rho": rho, "gamma": gamma, "by": by,
+        "groups": list(labels), "cause": cause, "strata": strata, "trend": None if scores is None else scores.tolist(),
+        "variance": "robust" if jackknife else "hypergeometric", "weights": data.weight is not None,
+        "clusters": data.cluster is not None,
+    }  # fmt: skip
+    return Comparison(table, statistic, df, float(stats.chi2.sf(statistic, df)), tuple(notes), settings)
+
+
+def quadratic(score: NDArray[np.float64], variance: NDArray[np.float64]) -> tuple[float, int]:
+    """Give the chi-square of scores that add up to zero.
+
+    Parameters
+    ----------
+    score : numpy.ndarray, shape (groups,)
+        Observed less expected.
+    variance : numpy.ndarray, shape (groups, groups)
+        Their variances and covariances.
+
+    Returns
+    -------
+    statistic : float
+        Chi-square; missing where nothing varies.
+    df : int
+        Degrees of freedom: groups that vary, less one.
+    """
+    varies = np.diag(variance) > 0
+    if varies.sum() < 2:
+        return float("nan"), max(int(varies.sum()) - 1, 0)
+    kept = np.flatnonzero(varies)
+    # Groups compared in separate strata only make the matrix of lower rank than groups less one.
+    inner = variance[np.ix_(kept, kept)]
+    scale = np.sqrt(np.diag(inner))
+    values, vectors = np.linalg.eigh(inner / np.outer(scale, scale))
+    large = values > 1e-9
+    turned = vectors[:, large].T @ (score[kept] / scale)
+    rank = int(large.sum())
+    if rank == len(kept) - 1:
+        statistic = float(score[kept[:-1]] @ np.linalg.solve(inner[:-1, :-1], score[kept[:-1]]))
+    else:
+        statistic = float((turned**2 / values[large]).sum())
+    return statistic, rank
+
+
+def _name(test: Test, rho: float, gamma: float, trend: bool) -> str:
+    words = {
+        "log-rank": "Log-rank test", "gehan": "Gehan-Breslow (Wilcoxon) test", "tarone-ware": "Tarone-Ware test",
+        "peto": "Peto-Peto test", "fleming-harrington": f"Fleming-Harrington test ({rho:g}, {gamma:g})",
+    }  # fmt: skip
+    return words[test] + (" for trend" if trend else "")
+
+
+def _scores(trend: bool | Sequence[float], groups: int) -> NDArray[np.float64] | None:
+    if isinstance(trend, bool):
+        return np.arange(groups, dtype=np.float64) if trend else None
+    scores = np.asarray(trend, dtype=np.float64)
+    if scores.shape != (groups,) or not np.isfinite(scores).all() or np.ptp(scores) == 0:
+        raise ParameterError(f"{len(scores)} scores are given for {groups} groups", "a number for each, not all equal")
+    return scores
+
+
+def _weigher(test: Test, rho: float, gamma: float) -> Any:
+    def weigh(
+        total: NDArray[np.float64], events: NDArray[np.float64], hazard: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        if test == "gehan":
+            return total
+        if test == "tarone-ware":
+            return np.asarray(np.sqrt(total), dtype=np.float64)
+        if test == "peto":
+            return np.asarray(np.cumprod(1 - events / (total + 1)), dtype=np.float64)
+        if test == "fleming-harrington":
+            before = np.concatenate([[1.0], np.cumprod(1 - hazard)[:-1]])
+            return np.asarray(np.clip(before, 0, 1) ** rho * np.clip(1 - before, 0, 1) ** gamma, dtype=np.float64)
+        return np.ones_like(total)
+
+    return weigh
+
+
+def _robust(
+    data: SurvivalData, event: NDArray[np.bool_], numbers: NDArray[np.int64], layers: NDArray[np.int64], first: int,
+    tables: list[tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]],
+) -> NDArray[np.float64]:  # fmt: skip
+    """Sum over clusters the products of their members' score residuals."""
+    order = stated_order(data)
+    size = len(tables[0][2])
+    residuals = np.zeros((len(order), size))
+    leave, enter = data.exit[order] - first, data.entry[order] - first
+    for layer, (weight, hazard, share) in enumerate(tables):
+        rows = np.flatnonzero(layers[order] == layer)
+        group = numbers[order[rows]]
+        steps = np.cumsum(weight * hazard)
+        shares = np.cumsum(weight * hazard * share, axis=1)
+        stop, start = leave[rows], enter[rows]
+        own = np.zeros((len(rows), size))
+        own[np.arange(len(rows)), group] = 1.0
+        part = -own * (steps[stop] - steps[start])[:, None] + (shares[:, stop] - shares[:, start]).T
+        part += (event[order[rows]] * weight[stop])[:, None] * (own - share[:, stop].T)
+        residuals[rows] = part
+    residuals *= data.weights[order][:, None]
+    single = data.cluster is None and data.persons == len(data)
+    if not single:
+        cluster = data.clusters[order]
+        residuals = np.stack([np.bincount(cluster, residuals[:, group]) for group in range(size)], axis=1)
+    return np.asarray(residuals.T @ residuals, dtype=np.float64)
