@@ -24,6 +24,7 @@ from epi.survival.limits import IntervalScale, check_interval, probability_limit
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
+    from epi.plotting import Chart
     from epi.results import Release
 
 Lang = Literal["fr", "en"]
@@ -170,6 +171,27 @@ class SurvivalCurves:
         from epi.survival.reporting import release_survival
 
         return release_survival(self, min_count, years)
+
+    def chart(self, *, lang: Lang = "en", min_count: int | None = None, years: float | None = None) -> Chart:
+        """Draw the curves with their limits, with the numbers at risk beneath.
+
+        Parameters
+        ----------
+        lang : {"fr", "en"}, optional
+            Language of the picture.
+        min_count : int, optional
+            Fewest persons an interval between two times may tell of; the policy's by default.
+        years : float, optional
+            Distance of the round times; found from the length of follow-up by default.
+
+        Returns
+        -------
+        Chart
+            The picture, drawn from what may be published.
+        """
+        from epi.survival.curve_chart import draw_survival
+
+        return draw_survival(self, lang, min_count, years)
 
     def __str__(self) -> str:
         lines = []

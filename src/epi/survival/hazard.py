@@ -21,7 +21,9 @@ from epi.survival.limits import hazard_limits
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
+    from epi.plotting import Chart
     from epi.results import Release
+    from epi.survival.curves import Lang
     from epi.survival.data import SurvivalData
 
 Ties = Literal["nelson-aalen", "fleming-harrington"]
@@ -91,6 +93,27 @@ class CumulativeHazard:
         from epi.survival.reporting import release_hazard
 
         return release_hazard(self, min_count, years)
+
+    def chart(self, *, lang: Lang = "en", min_count: int | None = None, years: float | None = None) -> Chart:
+        """Draw the hazards with their limits, with the numbers at risk beneath.
+
+        Parameters
+        ----------
+        lang : {"fr", "en"}, optional
+            Language of the picture.
+        min_count : int, optional
+            Fewest persons an interval between two times may tell of; the policy's by default.
+        years : float, optional
+            Distance of the round times; found from the length of follow-up by default.
+
+        Returns
+        -------
+        Chart
+            The picture, drawn from what may be published.
+        """
+        from epi.survival.curve_chart import draw_hazard
+
+        return draw_hazard(self, lang, min_count, years)
 
     def _repr_html_(self) -> str:
         body = self.table.to_html(index=False, max_rows=20, float_format="{:,.4f}".format, na_rep="–")

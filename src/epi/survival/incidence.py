@@ -31,7 +31,9 @@ from epi.survival.limits import IntervalScale, check_interval, probability_limit
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
+    from epi.plotting import Chart
     from epi.results import Release
+    from epi.survival.curves import Lang
     from epi.survival.data import SurvivalData
 
 Variance = Literal["jackknife", "aalen"]
@@ -146,6 +148,57 @@ class CumulativeIncidence:
         from epi.survival.reporting import release_incidence
 
         return release_incidence(self, min_count, years)
+
+    def chart(
+        self,
+        cause: str | None = None,
+        *,
+        lang: Lang = "en",
+        min_count: int | None = None,
+        years: float | None = None,
+    ) -> Chart:
+        """Draw the incidence of one cause by group, with the numbers at risk beneath.
+
+        Parameters
+        ----------
+        cause : str, optional
+            The cause; may be left out where there is one.
+        lang : {"fr", "en"}, optional
+            Language of the picture.
+        min_count : int, optional
+            Fewest persons an interval between two times may tell of; the policy's by default.
+        years : float, optional
+            Distance of the round times; found from the length of follow-up by default.
+
+        Returns
+        -------
+        Chart
+            The picture, drawn from what may be published.
+        """
+        from epi.survival.curve_chart import draw_incidence
+
+        return draw_incidence(self, cause, lang, min_count, years)
+
+    def chart_stack(self, *, lang: Lang = "en", min_count: int | None = None, years: float | None = None) -> Chart:
+        """Draw all causes one on the other, a panel for each group, with the numbers at risk beneath.
+
+        Parameters
+        ----------
+        lang : {"fr", "en"}, optional
+            Language of the picture.
+        min_count : int, optional
+            Fewest persons an interval between two times may tell of; the policy's by default.
+        years : float, optional
+            Distance of the round times; found from the length of follow-up by default.
+
+        Returns
+        -------
+        Chart
+            The picture, drawn from what may be published.
+        """
+        from epi.survival.curve_chart import draw_stack
+
+        return draw_stack(self, lang, min_count, years)
 
     def __str__(self) -> str:
         last = self.table.groupby(["group", "cause"], sort=False, as_index=False).agg(

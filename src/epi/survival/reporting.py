@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from epi.survival.incidence import CumulativeIncidence
 
 ROUND_YEARS = (1 / 12, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
-INTERVALS = 7
+INTERVALS = 10
 """About as many round times fit under an axis."""
 PARTS = 12
 """Finer times tried within a round one."""
@@ -148,7 +148,8 @@ def reporting_days(counters: NDArray[np.int64], first: int, least: int, step: fl
 
     nobody = np.zeros_like(whole)
     kept: list[int] = []
-    for day in round_days(first, first + size - 1, step).tolist():
+    # A curve starts where follow-up does: at a common start enough persons are there at once.
+    for day in sorted({first, *round_days(first, first + size - 1, step).tolist()}):
         if told(value(kept[-1]) if kept else nobody, value(day)):
             kept.append(day)
     while kept and not told(value(kept[-1]), whole):
@@ -391,9 +392,11 @@ def declare(
         table = table.drop(columns="group")
     counted = [name for name in (*events, "left", "entered", "at_risk") if name in table]
     names = {**LABELS, **(labels or {})}
+    # One hidden number takes its whole row along: those at risk before and after would give it back.
+    fallen = {name: tuple(other for other in (*counted, *estimates) if other != name) for name in counted}
     return Release(
         table.reset_index(drop=True),
-        tuple(Counted(name, derived=tuple(estimates)) for name in counted),
+        tuple(Counted(name, derived=fallen[name]) for name in counted),
         title,
         note,
         ("years",),

@@ -1,0 +1,390 @@
+"""Pictures of curves, drawn from what may be published, with the numbers at risk beneath.
+
+Curves are known at the published times only. Lines join these; they are no steps, since a step is a
+person's day. A number at risk stands under a round time where the group's curve is read at that time.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from epi.disclosure.policy import read_policy
+from epi.errors import ParameterError
+from epi.plotting import GRID, INK, MUTED, PALETTE, Chart, new_figure
+from epi.stats.notation import format_number
+from epi.survival.data import DAYS_PER_YEAR, SCALE_WORDS
+from epi.survival.groups import ALL
+from epi.survival.incidence import incidence_columns
+from epi.survival.reporting import (
+    LABELS,
+    published_least,
+    release_hazard,
+    release_incidence,
+    release_survival,
+    round_step,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from epi.results import Release
+    from epi.survival.curves import Lang, SurvivalCurves
+    from epi.survival.hazard import CumulativeHazard
+    from epi.survival.incidence import CumulativeIncidence
+
+_WORDS = {
+    "en": {
+        "survival": "Survival without event", "survival_of": "Survival without {}", "hazard": "Cumulative hazard",
+        "hazard_of": "Cumulative hazard of {}", "incidence": "Cumulative incidence of {}",
+        "stack": "Cumulative incidence of {}", "free": "without event", "risk": "At risk", "years": "years",
+        "and": "and", "from": "from {} years", "all": "All", "hidden": "All values are hidden: small counts",
+        "some": "some values are hidden: small counts",
+        "note": "{kind}, limits at {level} ({interval} scale, {variance}). Read at the times marked, between which "
+                "each number of persons is nobody or at least {least}; lines join them. At risk: after the time; "
+                "–: not read at that time.",
+        "stack_note": "{kind}. Read at times between which each number of persons is nobody or at least {least}; "
+                      "lines join them. At risk: after the time; –: not read at that time.",
+        "weighted": "Curves are weighted, numbers at risk are not.",
+    },
+    "fr": {
+        "survival": "Survie sans événement", "survival_of": "Survie sans {}", "hazard": "Risque cumulé",
+        "hazard_of": "Risque cumulé de {}", "incidence": "Incidence cumulée de {}",
+        "stack": "Incidence cumulée de {}", "free": "sans événement", "risk": "À risque", "years": "années",
+        "and": "et", "from": "à partir de {} ans", "all": "Ensemble",
+        "hidden": "Toutes les valeurs sont masquées : petits effectifs",
+        "some": "des valeurs sont masquées : petits effectifs",
+        "note": "{kind}, limites à {level} (échelle {interval}, {variance}). Lecture aux temps marqués, entre lesquels "
+                "chaque nombre de personnes est nul ou d'au moins {least} ; des droites les joignent. À risque : après "
+                "ce temps ; – : pas de lecture à ce temps.",
+        "stack_note": "{kind}. Lecture à des temps entre lesquels chaque nombre de personnes est nul ou d'au moins "
+                      "{least} ; des droites les joignent. À risque : après ce temps ; – : pas de lecture à ce temps.",
+        "weighted": "Les courbes sont pondérées, les nombres à risque ne le sont pas.",
+    },
+}  # fmt: skip
+_VARIANCES = {
+    "Greenwood": {"en": "Greenwood's variance", "fr": "variance de Greenwood"},
+    "infinitesimal jackknife": {"en": "infinitesimal jackknife", "fr": "jackknife infinitésimal"},
+    "jackknife": {"en": "infinitesimal jackknife", "fr": "jackknife infinitésimal"},
+    "aalen": {"en": "Aalen's variance", "fr": "variance d'Aalen"},
+    "Poisson increments": {"en": "variance of Poisson increments", "fr": "variance d'accroissements de Poisson"},
+}
+_SCALES = {"plain": {"en": "plain", "fr": "naturelle"}}
+_HEADINGS = {
+    "group": "Groupe", "years": "Années", "at_risk": "À risque après", "left": "Sortis sans événement",
+    "entered": "Entrés", "events": "Événements depuis le temps précédent", "survival": "Survie",
+    "hazard": "Risque cumulé", "ci_low": "Basse", "ci_high": "Haute",
+}  # fmt: skip
+
+
+def draw_survival(found: SurvivalCurves, lang: Lang, min_count: int | None, years: float | None) -> Chart:
+    """Make the picture of survival curves.
+
+    Parameters
+    ----------
+    found : SurvivalCurves
+        The curves.
+    lang : {"fr", "en"}
+        Language.
+    min_count : int or None
+        Fewest persons an interval may tell of.
+    years : float or None
+        Distance of round times.
+
+    Returns
+    -------
+    Chart
+        Curves with their limits, numbers at risk beneath.
+    """
+    return _lines(found, release_survival(found, min_count, years), "survival", lang, min_count, years)
+
+
+def draw_hazard(found: CumulativeHazard, lang: Lang, min_count: int | None, years: float | None) -> Chart:
+    """Make the picture of cumulative hazards.
+
+    Parameters
+    ----------
+    found : CumulativeHazard
+        The hazards.
+    lang : {"fr", "en"}
+        Language.
+    min_count : int or None
+        Fewest persons an interval may tell of.
+    years : float or None
+        Distance of round times.
+
+    Returns
+    -------
+    Chart
+        Curves with their limits, numbers at risk beneath.
+    """
+    return _lines(found, release_hazard(found, min_count, years), "hazard", lang, min_count, years)
+
+
+def draw_incidence(
+    found: CumulativeIncidence, cause: str | None, lang: Lang, min_count: int | None, years: float | None
+) -> Chart:
+    """Make the picture of the cumulative incidence of one cause, by group.
+
+    Parameters
+    ----------
+    found : CumulativeIncidence
+        The incidences.
+    cause : str or None
+        The cause; may be left out where there is one.
+    lang : {"fr", "en"}
+        Language.
+    min_count : int or None
+        Fewest persons an interval may tell of.
+    years : float or None
+        Distance of round times.
+
+    Returns
+    -------
+    Chart
+        Curves with their limits, numbers at risk beneath.
+    """
+    name = found.causes[found.data.cause_number(cause) - 1]
+    return _lines(found, release_incidence(found, min_count, years), "incidence", lang, min_count, years, name)
+
+
+def draw_stack(found: CumulativeIncidence, lang: Lang, min_count: int | None, years: float | None) -> Chart:
+    """Make the picture of all causes one on the other, a panel for each group.
+
+    Parameters
+    ----------
+    found : CumulativeIncidence
+        The incidences.
+    lang : {"fr", "en"}
+        Language.
+    min_count : int or None
+        Fewest persons an interval may tell of.
+    years : float or None
+        Distance of round times.
+
+    Returns
+    -------
+    Chart
+        Shares with each cause and without event, numbers at risk beneath.
+
+    Raises
+    ------
+    ParameterError
+        If there are too many groups or causes to tell apart.
+    """
+    words = _check(found, lang, 4)
+    causes = found.causes
+    if len(causes) >= len(PALETTE):
+        raise ParameterError(
+            f"{len(causes)} causes cannot be told apart", f"at most {len(PALETTE) - 1}: take some together"
+        )
+    release = release_incidence(found, min_count, years)
+    columns = incidence_columns(causes)
+    listed = f" {words['and']} ".join([", ".join(causes[:-1]), causes[-1]]) if len(causes) > 1 else causes[0]
+    title = words["stack"].format(listed)
+    shown = _told(release, title, _note(found, min_count, words["stack_note"], lang), lang)
+    groups, ticks = found.groups, _step(found, years)
+
+    def draw(table: pd.DataFrame) -> Figure:
+        parts = [(group, _part(table, group)) for group in groups]
+        read = [columns[cause][1] for cause in causes]
+        parts = [(group, part) for group, part in parts if part[read].notna().all(axis=1).sum() > 1]
+        if not parts:
+            return _nothing(words)
+        width = 3.1 * len(parts) + 3.0
+        figure = new_figure(width, 4.4)
+        axes = figure.subplots(1, len(parts), sharey=True, squeeze=False, gridspec_kw={"wspace": 0.12})[0]
+        for axis, (group, part) in zip(axes, parts, strict=True):
+            kept = part[part[read].notna().all(axis=1)]
+            heights = [kept[column].to_numpy(float) for column in read]
+            rest = np.maximum(1 - np.sum(heights, axis=0), 0)
+            axis.stackplot(kept["years"].to_numpy(float), *heights, rest, colors=[*PALETTE[: len(causes)], "#eef1f4"],
+                           labels=[*causes, words["free"]], lw=0)  # fmt: skip
+            _frame(axis, kept["years"].min(), kept["years"].max(), ticks, lang)
+            axis.set_ylim(0, 1)
+            _percent(axis, lang)
+            if len(groups) > 1:
+                axis.set_title(str(group), fontsize=9.5)
+            axis.set_xlabel(_axis_label(found, words, lang))
+            _numbers(axis, [(words["risk"] if axis is axes[0] else "", part, MUTED)], ticks, lang, "")
+        handles, labels = axes[-1].get_legend_handles_labels()
+        # In the order of the picture, from top to bottom.
+        axes[-1].legend(handles[::-1], labels[::-1], loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=8.5)
+        return _dress(figure, title, shown.note, width)
+
+    return Chart(shown, draw, f"{title}. {shown.note}")
+
+
+def _lines(
+    found: SurvivalCurves | CumulativeHazard | CumulativeIncidence, release: Release, kind: str, lang: Lang,
+    min_count: int | None, years: float | None, cause: str | None = None,
+) -> Chart:  # fmt: skip
+    words = _check(found, lang, len(PALETTE))
+    estimate, low, high = kind, "ci_low", "ci_high"
+    named = cause if cause is not None else found.settings.get("cause")
+    if kind == "incidence" and cause is not None:
+        _, estimate, low, high = incidence_columns(found.data.causes)[cause]
+        title = words["incidence"].format(named)
+    else:
+        title = words[f"{kind}_of"].format(named) if named else words[kind]
+    start = found.settings.get("conditional_on")
+    if start is not None:
+        title += ", " + words["from"].format(format_number(start / DAYS_PER_YEAR, 1, lang=lang))
+    shown = _told(release, title, _note(found, min_count, words["note"], lang), lang)
+    groups, ticks = found.groups, _step(found, years)
+
+    def draw(table: pd.DataFrame) -> Figure:
+        parts = [(group, _part(table, group), PALETTE[at]) for at, group in enumerate(groups)]
+        known = pd.concat([part.dropna(subset=[estimate]) for _, part, _ in parts])
+        if known.empty:
+            return _nothing(words)
+        figure = new_figure(7.4, 4.3 + 0.19 * len(groups))
+        axis = figure.subplots()
+        for group, part, color in parts:
+            x, y = part["years"].to_numpy(float), part[estimate].to_numpy(float)
+            # Where the gate hid a value the line is broken.
+            axis.plot(x, y, color=color, lw=1.8, marker="o", ms=2.6, label=words["all"] if group == ALL else str(group))
+            bounds = part[low].to_numpy(float), part[high].to_numpy(float)
+            axis.fill_between(x, *bounds, color=color, alpha=0.14, lw=0)
+        if known["years"].size < sum(len(part) for _, part, _ in parts):
+            axis.text(
+                0.99, 0.98, words["some"], transform=axis.transAxes, ha="right", va="top", fontsize=8, color=MUTED
+            )
+        _frame(axis, table["years"].min(), table["years"].max(), ticks, lang)
+        axis.set_ylabel(title if len(title) < 45 else textwrap.shorten(title, 45, placeholder="…"))
+        if kind == "hazard":
+            axis.set_ylim(bottom=0)
+            axis.yaxis.set_major_formatter(lambda value, _: format_number(value, 2, lang=lang))
+        else:
+            highest = float(known[[estimate, high]].max().max())
+            axis.set_ylim(0, 1.02 if kind == "survival" or highest > 0.5 else max(highest * 1.15, 0.02))
+            _percent(axis, lang)
+        axis.grid(axis="y", color=GRID, lw=0.7)
+        axis.set_axisbelow(True)
+        axis.set_xlabel(_axis_label(found, words, lang))
+        lines = [("" if group == ALL else str(group), part, color) for group, part, color in parts]
+        _numbers(axis, lines, ticks, lang, words["risk"])
+        if len(groups) > 1:
+            axis.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=min(len(groups), 5), fontsize=8.5)
+        return _dress(figure, title, shown.note, 7.4)
+
+    return Chart(shown, draw, f"{title}. {shown.note}")
+
+
+def _check(found: Any, lang: str, most: int) -> dict[str, str]:
+    if lang not in _WORDS:
+        raise ParameterError(f"lang is {lang!r}", "fr or en")
+    if len(found.groups) > most:
+        raise ParameterError(f"{len(found.groups)} groups cannot be told apart", f"at most {most} in one picture",
+                             "data.select(...) some of them")  # fmt: skip
+    return _WORDS[lang]
+
+
+def _step(found: Any, years: float | None) -> float:
+    return round_step(float(found.data.exit.max() - found.data.entry.min() + 1), years)
+
+
+def _told(release: Release, title: str, note: str, lang: Lang) -> Release:
+    if lang == "en":
+        return replace(release, title=title, note=note)
+    headings = {}
+    for name, word in release.labels.items():
+        # Words of a cause stand before a colon, whatever the language.
+        cause, _, _ = word.rpartition(": ")
+        stem = name.rsplit("_", 1)[0] if name not in LABELS else name
+        said = {"incidence": "incidence cumulée"}.get(stem, _HEADINGS.get(stem, word))
+        headings[name] = f"{cause} : {said.lower()}" if cause else said
+    return replace(release, title=title, note=note, labels=headings)
+
+
+def _note(found: Any, min_count: int | None, pattern: str, lang: Lang) -> str:
+    settings = found.settings
+    interval = _SCALES.get(settings["interval"], {}).get(lang, settings["interval"])
+    level = format_number(100 * settings["level"], 0, lang=lang) + (" %" if lang == "fr" else "%")
+    text = pattern.format(
+        kind=settings["estimator"], level=level, interval=interval, variance=_VARIANCES[settings["variance"]][lang],
+        least=published_least(min_count),
+    )  # fmt: skip
+    return text + (" " + _WORDS[lang]["weighted"] if settings["weights"] else "")
+
+
+def _part(table: pd.DataFrame, group: str) -> pd.DataFrame:
+    return table if "group" not in table else table[table["group"] == group]
+
+
+def _axis_label(found: Any, words: dict[str, str], lang: Lang) -> str:
+    return f"{SCALE_WORDS[found.data.scale][lang]} ({words['years']})"
+
+
+def _nothing(words: dict[str, str]) -> Figure:
+    figure = new_figure(6, 2.5)
+    axis = figure.subplots()
+    axis.set_axis_off()
+    axis.text(0.5, 0.5, words["hidden"], ha="center", va="center", color=MUTED, transform=axis.transAxes)
+    return figure
+
+
+def _ticks(low: float, high: float, step: float) -> np.ndarray:
+    return np.arange(int(np.ceil(low / step - 1e-6)), int(np.floor(high / step + 1e-6)) + 1) * step
+
+
+def _frame(axis: Axes, low: float, high: float, step: float, lang: Lang) -> None:
+    low, high = float(low), float(high)
+    pad = 0.02 * max(high - low, step / 12)
+    axis.set_xlim(low - pad, high + pad)
+    ticks = _ticks(low, high, step)
+    digits = 0 if np.allclose(ticks, np.round(ticks)) else 2
+    axis.set_xticks(ticks, [format_number(float(tick), digits, lang=lang) for tick in ticks])
+
+
+def _percent(axis: Axes, lang: Lang) -> None:
+    top = axis.get_ylim()[1]
+    digits = 0 if top > 0.2 else 1
+    axis.yaxis.set_major_formatter(
+        lambda value, _: format_number(100 * value, digits, lang=lang) + (" %" if lang == "fr" else "%")
+    )
+
+
+def _numbers(axis: Axes, lines: Sequence[tuple[str, pd.DataFrame, str]], step: float, lang: Lang, heading: str) -> None:
+    """Write the numbers at risk under the axis, at its ticks."""
+    mark = read_policy().mark
+    low, high = axis.get_xlim()
+    lower = heading and len(lines) > 1
+    for at, (label, part, color) in enumerate(lines):
+        # Under the ticks and the name of the axis, a line of 12 points for each group.
+        down = -45 - 12 * (at + bool(lower))
+        if at == 0 and heading:
+            _write(axis, heading, 0, -45, MUTED, aside=True)
+        _write(axis, textwrap.shorten(label, 22, placeholder="…"), 0, down, color, aside=True)
+        numbers = dict(zip(part["years"], part["at_risk"], strict=True))
+        for tick in _ticks(low, high, step):
+            # Round times fall on whole days: they are known to the second decimal of a year.
+            found = [value for year, value in numbers.items() if abs(year - tick) < 0.011]
+            if not found:
+                text, shade = "–", MUTED
+            elif pd.isna(found[0]):
+                text, shade = mark, MUTED
+            else:
+                text, shade = format_number(float(found[0]), 0, lang=lang), INK
+            _write(axis, text, float(tick), down, shade)
+
+
+def _write(axis: Axes, text: str, x: float, down: float, color: str, *, aside: bool = False) -> None:
+    axis.annotate(
+        text, (x, 0), xycoords="axes fraction" if aside else ("data", "axes fraction"),
+        xytext=(-20 if aside else 0, down), textcoords="offset points", ha="right" if aside else "center", va="center",
+        fontsize=8, color=color, annotation_clip=False,
+    )  # fmt: skip
+
+
+def _dress(figure: Figure, title: str, note: str, width: float) -> Figure:
+    figure.suptitle("\n".join(textwrap.wrap(title, int(11 * width))), x=0.01, ha="left", fontsize=11, fontweight="bold")
+    wrapped = "\n".join(textwrap.wrap(note, int(17 * width)))
+    figure.supxlabel(wrapped, x=0.01, ha="left", fontsize=7.8, color=MUTED)
+    return figure
