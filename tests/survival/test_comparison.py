@@ -124,6 +124,20 @@ def test_trend_gains_on_ordered_groups_and_takes_scores() -> None:
     assert compare_survival(data, "ecog", trend=[0, 1, 1]).statistic != trend.statistic
 
 
+def test_strata_without_events_tell_nothing_and_there_may_be_many() -> None:
+    rng = np.random.default_rng(5)
+    table = pd.DataFrame({"days": rng.integers(1, 60, 400), "died": rng.integers(0, 2, 400), "set": np.arange(400) // 3,
+                          "arm": rng.integers(0, 2, 400)})  # fmt: skip
+    data = build_survival(table, exit="days", event="died")
+    found = compare_survival(data, "arm", strata="set")
+    quiet = pd.DataFrame({"days": [9, 80], "died": 0, "set": 999, "arm": [0, 1]})
+    more = build_survival(pd.concat([table, quiet]), exit="days", event="died")
+    close(compare_survival(more, "arm", strata="set").statistic, found.statistic)
+    close(
+        compare_incidence(more, "arm", strata="set").statistic, compare_incidence(data, "arm", strata="set").statistic
+    )
+
+
 def test_bad_input_is_told() -> None:
     table = pd.DataFrame({"days": [5, 8, 9, 9], "died": [0, 0, 0, 0], "arm": list("aabb"), "unit": [1, 1, 2, 2]})
     data = build_survival(table, exit="days", event="died")

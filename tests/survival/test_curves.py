@@ -271,3 +271,28 @@ def test_what_is_published_tells_of_nobody_or_of_enough_persons() -> None:
     few = pd.DataFrame({"days": [5, 8, 9], "died": [1, 0, 1]})
     with pytest.raises(DisclosureError, match="no curve"):
         estimate_survival(build_survival(few, exit="days", event="died")).release()
+
+
+def test_same_values_whatever_the_reporting_grid() -> None:
+    data = follow({"set": "flchain", "by": "sex", "entry": True, "weight": False, "cluster": False})
+    found = estimate_survival(data, by="sex")
+    days = [24_000, 27_000, 30_000]
+    fine = found.at(range(24_000, 30_001, 500)).query("time in @days").reset_index(drop=True)
+    pd.testing.assert_frame_equal(found.at(days), fine)
+    one, other = (found.release(years=step).table.set_index(["group", "years"]) for step in (5, 10))
+    common = one.index.intersection(other.index)
+    assert len(common) > 2
+    pd.testing.assert_frame_equal(one.loc[common, ["survival", "ci_low"]], other.loc[common, ["survival", "ci_low"]])
+
+
+def test_time_after_another_event_is_no_new_stay() -> None:
+    rows = pd.DataFrame({"who": [1, 1, 2, 3], "entry": [0, 5, 0, 0], "exit": [5, 9, 7, 9], "what": [2, 1, 1, 0]})
+    data = build_survival(rows, entry="entry", exit="exit", event="what", person="who", causes={1: "death", 2: "graft"})
+    found = estimate_survival(data, cause="death")
+    assert found.table["time"].tolist() == [7, 9]
+    assert found.table["left"].tolist() == [0, 1]
+    assert any("censoring" in note for note in found.notes)
+    assert any("censoring" in note for note in found.conditional(1, minimal=1).notes)
+    assert estimate_cumulative_hazard(data, cause="death").table["time"].tolist() == [7, 9]
+    with pytest.raises(DataError, match="at risk again"):
+        estimate_survival(data)

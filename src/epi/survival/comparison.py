@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -152,41 +152,42 @@ def compare_survival(
         raise ParameterError("rho or gamma is below 0", "0 or more")
     check_first_events(data, cause)
     numbers, labels = split_groups(data, by)
-    layers, names = split_groups(data, strata)
     size = len(labels)
     if size < 2:
         raise ParameterError(f"there is one group, {labels[0]}", "two or more to compare", "by= and another column")
     scores = _scores(trend, size)
     jackknife = wants_robust(data, robust)
-    counts = count_days(data, layers * size + numbers, len(names) * size)
+    event = data.is_event(cause)
     at = slice(None) if cause is None else slice(data.cause_number(cause) - 1, data.cause_number(cause))
-    shape = (len(names), size, -1)
-    risk = counts.weighted_at_risk.reshape(shape)
-    deaths = counts.weighted_events[:, :, at].sum(axis=2).reshape(shape)
     weigh = _weigher(test, rho, gamma)
-    score, variance, expected, weighted = np.zeros(size), np.zeros((size, size)), np.zeros(size), np.zeros(size)
-    tables = []
-    for layer in range(len(names)):
-        total, events = risk[layer].sum(axis=0), deaths[layer].sum(axis=0)
+    variance, expected, weighted = np.zeros((size, size)), np.zeros(size), np.zeros(size)
+    residuals = np.zeros((len(data), size)) if jackknife else None
+    for rows, part in layers(data, strata):
+        group = numbers[rows]
+        counts = count_days(part, group, size)
+        risk, deaths = counts.weighted_at_risk, counts.weighted_events[:, :, at].sum(axis=2)
+        total, events = risk.sum(axis=0), deaths.sum(axis=0)
         there = events > 0
-        share = np.divide(risk[layer], total, out=np.zeros_like(risk[layer]), where=total > 0)
+        share = np.divide(risk, total, out=np.zeros_like(risk), where=total > 0)
         hazard = np.where(there, events / np.where(total > 0, total, 1), 0.0)
         weight = weigh(total, events, hazard)
-        weighted += (weight * deaths[layer]).sum(axis=1)
+        weighted += (weight * deaths).sum(axis=1)
         expected += (weight * events * share).sum(axis=1)
-        tables.append((weight, hazard, share))
+        if residuals is not None:
+            residuals[rows] = _residuals(part, event[rows], group, counts.first, weight, hazard, share)
+            continue
         spread = weight**2 * events * np.where(total > 1, (total - events) / np.maximum(total - 1, 1e-300), 0.0)
         variance += np.diag((spread * share).sum(axis=1)) - (spread * share) @ share.T
     score = weighted - expected
-    if jackknife:
-        variance = _robust(data, data.is_event(cause), numbers, layers, counts.first, tables)
+    if residuals is not None:
+        variance = _robust(data, residuals)
     if scores is None:
         statistic, df = quadratic(score, variance)
     else:
         slope, spread = float(scores @ score), float(scores @ variance @ scores)
         statistic, df = (slope**2 / spread if spread > 0 else np.nan), 1
     people = [len(np.unique(data.person[numbers == group])) for group in range(size)]
-    happened = np.bincount(numbers[data.is_event(cause)], minlength=size)
+    happened = np.bincount(numbers[event], minlength=size)
     table = pd.DataFrame(
         {"group": labels, "persons": people, "events": happened, "observed": weighted, "expected": expected}
     )
@@ -274,29 +275,53 @@ def _weigher(test: Test, rho: float, gamma: float) -> Any:
     return weigh
 
 
-def _robust(
-    data: SurvivalData, event: NDArray[np.bool_], numbers: NDArray[np.int64], layers: NDArray[np.int64], first: int,
-    tables: list[tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]],
+def layers(data: SurvivalData, strata: By) -> Iterator[tuple[NDArray[np.int64], SurvivalData]]:
+    """Cut the data into strata, one after the other: there may be many, each with its own days.
+
+    Parameters
+    ----------
+    data : SurvivalData
+        Follow-up.
+    strata : str, sequence of str or None
+        Covariates; one stratum where None.
+
+    Yields
+    ------
+    rows : numpy.ndarray of int64
+        Positions of the stratum's rows.
+    part : SurvivalData
+        Their follow-up, without covariates.
+    """
+    if strata is None:
+        yield np.arange(len(data)), data
+        return
+    numbers, _ = split_groups(data, strata, None)
+    bare = replace(data, covariates=pd.DataFrame(index=pd.RangeIndex(len(data))))
+    order = np.argsort(numbers, kind="stable")
+    for rows in np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1):
+        yield rows, bare.select(rows)
+
+
+def _residuals(
+    part: SurvivalData, event: NDArray[np.bool_], group: NDArray[np.int64], first: int, weight: NDArray[np.float64],
+    hazard: NDArray[np.float64], share: NDArray[np.float64],
 ) -> NDArray[np.float64]:  # fmt: skip
+    """Give the score residuals of a stratum's rows at no difference between groups."""
+    steps = np.cumsum(weight * hazard)
+    shares = np.cumsum(weight * hazard * share, axis=1)
+    stop, start = part.exit - first, part.entry - first
+    own = np.zeros((len(part), len(share)))
+    own[np.arange(len(part)), group] = 1.0
+    found = -own * (steps[stop] - steps[start])[:, None] + (shares[:, stop] - shares[:, start]).T
+    found += (event * weight[stop])[:, None] * (own - share[:, stop].T)
+    return np.asarray(found * part.weights[:, None], dtype=np.float64)
+
+
+def _robust(data: SurvivalData, residuals: NDArray[np.float64]) -> NDArray[np.float64]:
     """Sum over clusters the products of their members' score residuals."""
     order = stated_order(data)
-    size = len(tables[0][2])
-    residuals = np.zeros((len(order), size))
-    leave, enter = data.exit[order] - first, data.entry[order] - first
-    for layer, (weight, hazard, share) in enumerate(tables):
-        rows = np.flatnonzero(layers[order] == layer)
-        group = numbers[order[rows]]
-        steps = np.cumsum(weight * hazard)
-        shares = np.cumsum(weight * hazard * share, axis=1)
-        stop, start = leave[rows], enter[rows]
-        own = np.zeros((len(rows), size))
-        own[np.arange(len(rows)), group] = 1.0
-        part = -own * (steps[stop] - steps[start])[:, None] + (shares[:, stop] - shares[:, start]).T
-        part += (event[order[rows]] * weight[stop])[:, None] * (own - share[:, stop].T)
-        residuals[rows] = part
-    residuals *= data.weights[order][:, None]
-    single = data.cluster is None and data.persons == len(data)
-    if not single:
+    sums = residuals[order]
+    if data.cluster is not None or data.persons < len(data):
         cluster = data.clusters[order]
-        residuals = np.stack([np.bincount(cluster, residuals[:, group]) for group in range(size)], axis=1)
-    return np.asarray(residuals.T @ residuals, dtype=np.float64)
+        sums = np.stack([np.bincount(cluster, column) for column in sums.T], axis=1)
+    return np.asarray(sums.T @ sums, dtype=np.float64)

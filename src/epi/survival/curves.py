@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 Lang = Literal["fr", "en"]
 Unit = Literal["days", "years"]
+_CENSORING = "are taken as censoring"
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,9 @@ class SurvivalCurves:
         """
         day, inside = find_start(self.data, self.settings["by"], on, minimal, unit)
         given = {name: self.settings[name] for name in ("by", "cause", "interval", "level", "robust")}
-        return _estimate(inside, **given, conditional_on=day)
+        held = _estimate(inside, **given, conditional_on=day)
+        kept = tuple(note for note in self.notes if _CENSORING in note and note not in held.notes)
+        return replace(held, notes=(*held.notes, *kept))
 
     def release(self, *, min_count: int | None = None, years: float | None = None) -> Release:
         """Say what would be published: the curves at times far enough apart that no interval tells of few persons.
@@ -270,6 +273,8 @@ def _estimate(
     conditional_on: int | None = None,
 ) -> SurvivalCurves:  # fmt: skip
     check_first_events(data, cause)
+    others = [] if cause is None else [name for name in data.causes if name != cause]
+    data = focus(data, cause)
     numbers, labels = split_groups(data, by)
     counts = count_days(data, numbers if len(labels) > 1 else None, len(labels))
     events = _chosen(counts, data, cause)
@@ -303,10 +308,9 @@ def _estimate(
         "start": counts.first, "conditional_on": conditional_on,
     }  # fmt: skip
     notes = [*risk_notes(counts, table, labels), *_quiet(table, labels)]
-    if cause is not None and len(data.causes) > 1:
-        others = ", ".join(name for name in data.causes if name != cause)
+    if others:
         notes.append(
-            f"ends by {others} are taken as censoring: one minus this curve is not the share who have {cause}, "
+            f"ends by {', '.join(others)} {_CENSORING}: one minus this curve is not the share who have {cause}, "
             "which estimate_cumulative_incidence gives"
         )
     return SurvivalCurves(table, tuple(notes), settings, data)
@@ -395,6 +399,24 @@ def risk_notes(counts: DayCounts, table: pd.DataFrame, labels: Sequence[str]) ->
         Sentences: curves at 0 while others enter later, times at which nobody is at risk.
     """
     return [*_fallen(counts, table, labels), *_gaps(counts, labels)]
+
+
+def focus(data: SurvivalData, cause: str | None) -> SurvivalData:
+    """Turn to one cause where persons have several rows: time after another event is no new stay.
+
+    Parameters
+    ----------
+    data : SurvivalData
+        Follow-up.
+    cause : str or None
+        The event; any where None.
+
+    Returns
+    -------
+    SurvivalData
+        The same rows; events of other causes are none where persons have several rows.
+    """
+    return data if cause is None or data.persons == len(data) else data.for_cause(cause)
 
 
 def check_first_events(data: SurvivalData, cause: str | None = None) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import stats
 
 from epi.errors import ParameterError
-from epi.survival.comparison import Comparison, quadratic
+from epi.survival.comparison import Comparison, layers, quadratic
 from epi.survival.counting import count_days
 from epi.survival.curves import check_first_events
 from epi.survival.groups import By, split_groups
@@ -82,18 +82,15 @@ def compare_incidence(
         )  # fmt: skip
     check_first_events(data)
     numbers, labels = split_groups(data, by)
-    layers, names = split_groups(data, strata)
     size = len(labels)
     if size < 2:
         raise ParameterError(f"there is one group, {labels[0]}", "two or more to compare", "by= and another column")
-    counts = count_days(data, layers * size + numbers, len(names) * size)
-    shape = (len(names), size, -1)
-    risk = counts.at_risk.reshape(shape).astype(np.float64)
-    own = counts.events[:, :, number - 1].reshape(shape).astype(np.float64)
-    others = counts.events.sum(axis=2).reshape(shape) - own
     observed, expected, variance = np.zeros(size), np.zeros(size), np.zeros((size, size))
-    for layer in range(len(names)):
-        found = _stratum(risk[layer], own[layer], others[layer], rho)
+    for rows, part in layers(data, strata):
+        counts = count_days(part, numbers[rows], size)
+        own = counts.events[:, :, number - 1].astype(np.float64)
+        others = counts.events.sum(axis=2) - own
+        found = _stratum(counts.at_risk.astype(np.float64), own, others, rho)
         observed += found[0]
         expected += found[1]
         variance += found[2]

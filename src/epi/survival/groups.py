@@ -21,7 +21,7 @@ MOST = 100
 ALL = "all"
 
 
-def split_groups(data: SurvivalData, by: By) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+def split_groups(data: SurvivalData, by: By, most: int | None = MOST) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """Give each row the number of its group.
 
     Parameters
@@ -30,6 +30,8 @@ def split_groups(data: SurvivalData, by: By) -> tuple[NDArray[np.int64], tuple[s
         Follow-up.
     by : str, sequence of str or None
         Covariates; ``"strata"`` for the strata of the data; one group without.
+    most : int or None, optional
+        Most groups allowed; None for any number.
 
     Returns
     -------
@@ -63,9 +65,9 @@ def split_groups(data: SurvivalData, by: By) -> tuple[NDArray[np.int64], tuple[s
                 "leave these rows out with data.select(...) and count them, or name them a group",
             )  # fmt: skip
     numbers, firsts = _number(columns)
-    if len(firsts) > MOST:
+    if most is not None and len(firsts) > most:
         raise ParameterError(
-            f"{', '.join(names)} makes {len(firsts)} groups", f"at most {MOST}: a column of groups", "group its values"
+            f"{', '.join(names)} makes {len(firsts)} groups", f"at most {most}: a column of groups", "group its values"
         )
     return numbers, tuple(", ".join(_word(column.iloc[at]) for column in columns) for at in firsts)
 

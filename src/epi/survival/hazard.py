@@ -13,7 +13,7 @@ import pandas as pd
 from epi.errors import ParameterError
 from epi.stats.intervals import check_level
 from epi.survival.counting import count_days, recurrences
-from epi.survival.curves import Unit, read_steps, wants_robust, whole_days
+from epi.survival.curves import Unit, focus, read_steps, wants_robust, whole_days
 from epi.survival.groups import By, split_groups
 from epi.survival.influence import influence_variance, place_rows
 from epi.survival.limits import hazard_limits
@@ -178,7 +178,8 @@ def estimate_cumulative_hazard(
         raise ParameterError(
             f"ties is {ties!r}, interval {interval!r}", "ties nelson-aalen or fleming-harrington, interval log or plain"
         )
-    repeated = recurrences(data if cause is None else data.for_cause(cause)) > 0
+    data = focus(data, cause)
+    repeated = recurrences(data) > 0
     if repeated and robust is False:
         raise ParameterError("robust is False and persons have several events", "a variance over persons")
     jackknife = wants_robust(data, robust) or repeated

@@ -19,7 +19,7 @@ from epi.errors import EstimationError, ParameterError
 from epi.results import Counted, Release
 from epi.stats.intervals import check_level
 from epi.survival.counting import DayCounts, count_days
-from epi.survival.curves import Unit, check_first_events, risk_notes, wants_robust, whole_days
+from epi.survival.curves import Unit, check_first_events, focus, risk_notes, wants_robust, whole_days
 from epi.survival.data import DAYS_PER_YEAR
 from epi.survival.groups import ALL, By, split_groups
 from epi.survival.influence import place_rows
@@ -267,6 +267,7 @@ def _areas(
 ) -> _Areas:  # fmt: skip
     check_level(level)
     check_first_events(data, cause)
+    data = focus(data, cause)
     jackknife = wants_robust(data, robust)
     end = int(whole_days([horizon], unit)[0])
     begin = 0 if start is None else int(whole_days([start], unit)[0])
