@@ -31,7 +31,12 @@ mgus2 <- mgus2[mgus2$time > 0, ]; mgus2$weight <- weigh(nrow(mgus2))
 transplant <- with(survival::transplant, data.frame(exit = pmax(futime, 1), event = as.integer(event) - 1,
                                                     abo = as.character(abo), sex = as.character(sex), cluster = year))
 transplant$weight <- weigh(nrow(transplant))
-sets <- list(lung = lung, veteran = veteran, heart = heart, flchain = flchain, cgd = cgd, mgus2 = mgus2, transplant = transplant)
+pbc <- with(survival::pbc, data.frame(entry = floor(age * 365.25), exit = floor(age * 365.25) + time, time, event = status,
+                                      sex = as.character(sex), stage, cluster = floor(age)))
+pbc <- pbc[!is.na(pbc$stage), ]; pbc$weight <- weigh(nrow(pbc))
+bladder <- with(survival::bladder2, data.frame(entry = start, exit = stop, event, treat = as.character(rx), cluster = id))
+bladder$weight <- weigh(nrow(bladder))
+sets <- list(pbc = pbc, bladder = bladder, lung = lung, veteran = veteran, heart = heart, flchain = flchain, cgd = cgd, mgus2 = mgus2, transplant = transplant)
 
 thin <- function(size) { at <- unique(c(seq_len(min(size, 25)), seq(1, size, by = max(1, size %/% 25)), size)); sort(at) }
 
@@ -68,11 +73,18 @@ survival_cases <- list(
   km("flchain", "sex", entry = TRUE), km("flchain", entry = TRUE, weight = TRUE, cluster = TRUE),
   km("transplant", "sex"))
 # Ties by Fleming and Harrington, and repeated events with variance over persons.
-fh <- survfit(Surv(exit, event > 0) ~ 1, veteran, ctype = 2)
-nelson <- survfit(Surv(entry, exit, event > 0) ~ treat, cgd, cluster = cluster)
-hazard_cases <- list(
-  fleming = list(time = fh$time, hazard = fh$cumhaz, se = fh$std.chaz),
-  repeated = list(strata = unname(nelson$strata), time = nelson$time, hazard = nelson$cumhaz, se = nelson$std.chaz))
+fleming <- function(set) {
+  f <- survfit(Surv(exit, event > 0) ~ 1, sets[[set]], ctype = 2)
+  list(set = set, time = f$time, hazard = f$cumhaz, se = f$std.chaz)
+}
+repeated <- function(set, weight = FALSE) {
+  d <- sets[[set]]
+  f <- if (weight) survfit(Surv(entry, exit, event) ~ treat, d, cluster = cluster, weights = weight) else
+    survfit(Surv(entry, exit, event) ~ treat, d, cluster = cluster)
+  list(set = set, weight = weight, strata = unname(f$strata), time = f$time, hazard = f$cumhaz, se = f$std.chaz)
+}
+hazard_cases <- list(fleming = list(fleming("veteran"), fleming("lung"), fleming("transplant")),
+                     repeated = list(repeated("cgd"), repeated("bladder"), repeated("cgd", TRUE)))
 
 # Aalen-Johansen: multi-state survfit (infinitesimal jackknife) and cmprsk (Aalen's variance).
 aj <- function(set, by = NULL, entry = FALSE, weight = FALSE, cluster = FALSE, time = "exit") {
@@ -110,7 +122,8 @@ incidence_cases <- list(
   aj("mgus2", time = "time"), aj("mgus2", "sex", time = "time"), aj("mgus2", "sex", entry = TRUE),
   aj("mgus2", "sex", entry = TRUE, weight = TRUE), aj("mgus2", entry = TRUE, weight = TRUE, cluster = TRUE),
   aj("mgus2", "old", weight = TRUE, cluster = TRUE, time = "time"),
-  aj("transplant", "abo"), aj("transplant", weight = TRUE), aj("transplant", "sex", cluster = TRUE))
+  aj("transplant", "abo"), aj("transplant", weight = TRUE), aj("transplant", "sex", cluster = TRUE),
+  aj("pbc", "sex", time = "time"), aj("pbc", entry = TRUE, weight = TRUE), aj("pbc", "sex", entry = TRUE, cluster = TRUE))
 cumulative <- function(set, time, by) {
   d <- sets[[set]]; f <- cuminc(d[[time]], d$event, d[[by]])
   curves <- f[names(f) != "Tests"]
@@ -120,16 +133,18 @@ cumulative <- function(set, time, by) {
   }))
 }
 aalen_cases <- list(cumulative("mgus2", "time", "sex"), cumulative("transplant", "exit", "abo"),
-                    cumulative("veteran", "exit", "cell"))
+                    cumulative("veteran", "exit", "cell"),
+                    cumulative("pbc", "time", "stage"))
 gray <- function(set, time, by, strata = NULL, rho = 0) {
   d <- sets[[set]]
   f <- if (is.null(strata)) cuminc(d[[time]], d$event, d[[by]], rho = rho) else cuminc(d[[time]], d$event, d[[by]], d[[strata]], rho = rho)
   list(set = set, time = time, by = by, strata = strata, rho = rho, statistic = unname(f$Tests[, "stat"]),
-       p = unname(f$Tests[, "pv"]), df = unname(f$Tests[, "df"]))
+       p = unname(pchisq(f$Tests[, "stat"], f$Tests[, "df"], lower.tail = FALSE)), df = unname(f$Tests[, "df"]))
 }
 gray_cases <- list(gray("mgus2", "time", "sex"), gray("mgus2", "time", "sex", "old"), gray("mgus2", "time", "old", rho = 1),
                    gray("transplant", "exit", "abo"), gray("transplant", "exit", "abo", "sex"),
-                   gray("transplant", "exit", "abo", "sex", rho = -0.5), gray("veteran", "exit", "cell"))
+                   gray("transplant", "exit", "abo", "sex", rho = -0.5), gray("veteran", "exit", "cell"),
+                   gray("pbc", "time", "stage", "sex"), gray("pbc", "time", "stage", rho = 2))
 
 # Log-rank family: survdiff without entry; the score tests of coxph with entry (the exact likelihood has the
 # log-rank's variance under ties), and with clusters or weights (Breslow).

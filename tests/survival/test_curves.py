@@ -88,9 +88,9 @@ def test_fixtures_change_with_what_they_cross() -> None:
     assert abs(with_entry.iloc[100] - without.iloc[100]) > 0.02
 
 
-def test_ties_taken_one_by_one_equal_survfit_ctype_2() -> None:
-    case = FIXTURE["hazard"]["fleming"]
-    data = follow({"set": "veteran", "entry": False, "weight": False, "cluster": False, "by": None})
+@pytest.mark.parametrize("case", FIXTURE["hazard"]["fleming"], ids=lambda case: case["set"])
+def test_ties_taken_one_by_one_equal_survfit_ctype_2(case: dict[str, Any]) -> None:
+    data = follow({"set": case["set"], "entry": False, "weight": False, "cluster": False, "by": None})
     found = estimate_cumulative_hazard(data, ties="fleming-harrington").table
     assert (found["events"] > 1).any()
     assert found["time"].tolist() == case["time"]
@@ -98,16 +98,18 @@ def test_ties_taken_one_by_one_equal_survfit_ctype_2() -> None:
     close(found["se"], case["se"])
 
 
-def test_repeated_events_equal_survfit_over_persons() -> None:
-    case = FIXTURE["hazard"]["repeated"]
-    data = build_survival(SETS["cgd"], entry="entry", exit="exit", event="event", person="cluster")
+@pytest.mark.parametrize("case", FIXTURE["hazard"]["repeated"], ids=lambda case: f"{case['set']}-{case['weight']}")
+def test_repeated_events_equal_survfit_over_persons(case: dict[str, Any]) -> None:
+    weight = "weight" if case["weight"] else None
+    table = SETS[case["set"]].query("entry < exit")
+    data = build_survival(table, entry="entry", exit="exit", event="event", person="cluster", weight=weight)
     found = estimate_cumulative_hazard(data, by="treat")
     assert found.settings["repeated"]
     at = np.repeat(np.arange(len(case["strata"])), case["strata"])
     for number, group in enumerate(found.groups):
         theirs = pd.DataFrame({key: np.array(case[key])[at == number] for key in ("time", "hazard", "se")})
         ours = found.table[found.table["group"] == group].merge(theirs, on="time", suffixes=("", "_r"))
-        assert len(ours) > 20
+        assert len(ours) > 15
         close(ours["hazard"], ours["hazard_r"])
         close(ours["se"], ours["se_r"])
 

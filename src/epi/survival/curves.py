@@ -17,7 +17,7 @@ import pandas as pd
 from epi.errors import DataError, EstimationError, ParameterError
 from epi.survival.counting import DayCounts, after_days, count_days, recurrences
 from epi.survival.data import DAYS_PER_YEAR, SurvivalData
-from epi.survival.groups import By, split_groups
+from epi.survival.groups import ALL, By, split_groups
 from epi.survival.influence import influence_variance, place_rows
 from epi.survival.limits import IntervalScale, check_interval, probability_limits, reached
 
@@ -578,6 +578,22 @@ def _jackknife(
     return influence_variance(steps, -share / left, at_exit)
 
 
+def where(label: str) -> str:
+    """Name a group at the start of a sentence.
+
+    Parameters
+    ----------
+    label : str
+        Its name.
+
+    Returns
+    -------
+    str
+        Words, none where there is one group.
+    """
+    return "" if label == ALL else f"in group {label} "
+
+
 def _gaps(counts: DayCounts, labels: Sequence[str]) -> list[str]:
     """Name the times at which nobody is at risk while somebody enters later."""
     found = []
@@ -587,7 +603,7 @@ def _gaps(counts: DayCounts, labels: Sequence[str]) -> list[str]:
         if len(holes):
             first, last = counts.first + there[holes[0]] + 1, counts.first + there[holes[0] + 1]
             found.append(
-                f"in group {label} nobody is at risk from day {first} to day {last}"
+                f"{where(label)}nobody is at risk from day {first} to day {last}"
                 + (f", and at {len(holes) - 1} other times" if len(holes) > 1 else "")
                 + ": the curve says nothing of what happens meanwhile"
             )
@@ -604,7 +620,7 @@ def _fallen(counts: DayCounts, table: pd.DataFrame, labels: Sequence[str]) -> li
         first = rows.iloc[0]
         if counts.entered[at, int(first["time"]) - counts.first :].sum():
             found.append(
-                f"in group {label} all {int(first['at_risk'])} persons at risk on day {int(first['time'])} have the "
+                f"{where(label)}all {int(first['at_risk'])} persons at risk on day {int(first['time'])} have the "
                 "event and the curve stays at 0, though others enter later: see conditional(), which starts it where "
                 "enough persons are at risk"
             )

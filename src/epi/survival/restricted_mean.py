@@ -19,7 +19,7 @@ from epi.errors import EstimationError, ParameterError
 from epi.results import Counted, Release
 from epi.stats.intervals import check_level
 from epi.survival.counting import DayCounts, count_days
-from epi.survival.curves import Unit, check_first_events, focus, risk_notes, wants_robust, whole_days
+from epi.survival.curves import Unit, check_first_events, focus, risk_notes, wants_robust, where, whole_days
 from epi.survival.data import DAYS_PER_YEAR
 from epi.survival.groups import ALL, By, split_groups
 from epi.survival.influence import place_rows
@@ -318,10 +318,10 @@ def _areas(
         column = min(end, counts.first + counts.at_risk.shape[1] - 1) - counts.first
         present = int(counts.at_risk[group, column]) if end <= last else 0
         if present < FEW:
-            notes.append(f"in group {label} {present} persons are at risk at the horizon: the curve's end rests on few")
+            notes.append(f"{where(label)}{present} persons are at risk at the horizon: the curve's end rests on few")
         first = int(counts.first + np.flatnonzero(counts.entered[group])[0])
         if first > begin:
-            notes.append(f"in group {label} nobody is at risk before day {first}: the curve is taken as 1 until then")
+            notes.append(f"{where(label)}nobody is at risk before day {first}: the curve is taken as 1 until then")
         error = float(np.sqrt(variance))
         people = len(np.unique(whole.person[numbers == group]))
         rows.append({"group": label, "persons": people, "events": int(deaths[inside].sum()), "at_risk": present,
