@@ -29,6 +29,7 @@ MODULES = (
     "geography",
     "association",
     "spatial",
+    "survival_curves",
 )
 """Modules of ``scripts/validation``, in the order of the page."""
 

@@ -106,6 +106,10 @@ def test_a_horizon_beyond_follow_up_is_refused() -> None:
         estimate_rmst(fallen, 9)
     with pytest.raises(ParameterError, match="not after the start"):
         estimate_rmst(whole, 5, start=5)
+    early = build_survival(table.assign(entry=[-3, 0, 0]), entry="entry", exit="days", event="died")
+    with pytest.raises(ParameterError, match="before time zero"):
+        estimate_rmst(early, 9)
+    close(estimate_rmst(early, 9, start=0).table["mean"], [22 / 3])
     with pytest.raises(ParameterError, match="one group"):
         compare_rmst(whole, 5, None)
     with pytest.raises(ParameterError, match="no group 'x'"):

@@ -271,6 +271,11 @@ def _areas(
     jackknife = wants_robust(data, robust)
     end = int(whole_days([horizon], unit)[0])
     begin = 0 if start is None else int(whole_days([start], unit)[0])
+    if start is None and int(data.entry.min()) < 0:
+        raise ParameterError(
+            "follow-up begins before time zero and no start is given", "the time from which the mean is taken",
+            "start=0, for those without event at time zero",
+        )  # fmt: skip
     if end <= begin:
         raise ParameterError(f"the horizon, day {end}, is not after the start, day {begin}", "a later horizon")
     whole = data if start is None else data.window(low=begin)
