@@ -13,6 +13,8 @@ __version__ = "0.1.0"
 # Each name a notebook may use, and the room that holds it.
 _FACES = {
     "open_workspace": "epi.facade",
+    "keep": "epi.frames",
+    "kept": "epi.frames",
     "output": "epi.disclosure",
     "record": "epi.disclosure",
     "record_estimates": "epi.disclosure",

@@ -10,7 +10,7 @@ import datetime as dt
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -173,6 +173,9 @@ _KIND_WORDS = {
 }
 
 
+FrameName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
+
+
 class Notebook(_Model):
     """One notebook of a study, in the order it runs."""
 
@@ -180,6 +183,8 @@ class Notebook(_Model):
     title: Bilingual
     memory_mb: int | None = Field(default=None, ge=256, le=4_000_000, description="over it the step is killed")
     minutes: float | None = Field(default=None, ge=0.01, le=20_160, description="over it the step is stopped")
+    keeps: tuple[FrameName, ...] = Field(default=(), description="frames kept for later notebooks")
+    needs: tuple[FrameName, ...] = Field(default=(), description="frames that earlier notebooks kept")
 
 
 class Output(_Model):
@@ -249,7 +254,19 @@ class Protocol(_Model):
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
                 raise ValueError(f"{what} declared twice: {', '.join(twice)}")
+        self._check_frames()
         return self
+
+    def _check_frames(self) -> None:
+        made: set[str] = set()
+        for notebook in self.notebooks:
+            absent = sorted(set(notebook.needs) - made)
+            if absent:
+                raise ValueError(f"{notebook.file} needs {', '.join(absent)}, which no earlier notebook keeps")
+            twice = sorted(made & set(notebook.keeps))
+            if twice or len(set(notebook.keeps)) < len(notebook.keeps):
+                raise ValueError(f"frame kept twice: {', '.join(twice or notebook.keeps)}")
+            made |= set(notebook.keeps)
 
     def columns(self, table: str) -> tuple[str, ...] | None:
         """List the columns granted in a table.

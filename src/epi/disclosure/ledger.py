@@ -14,6 +14,10 @@ from epi.files import storage_faults, write_text
 
 GATE_FILE = "gate.jsonl"
 RESULTS_FILE = "results.jsonl"
+NOTEBOOK = "EPI_NOTEBOOK"
+"""Variable that names the notebook being run."""
+KEPT = "notebooks/kept"
+"""Where a run's folder holds the frames that a notebook kept for later ones: in its private part."""
 
 
 def run_folder() -> Path | None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from epi.disclosure.ledger import KEPT, NOTEBOOK
 from epi.errors import EpiError, ParameterError, RunError
 from epi.files import digest_file, digest_text, dump_json, storage_faults, write_json, write_text
 from epi.runner.budget import Budget
@@ -317,7 +318,7 @@ class _Course:
                 source,
                 {name: plain_value(parameters[name]) for name in parameter_names(source)},
                 folder=self.study.folder,
-                environment=self.environment,
+                environment={**self.environment, NOTEBOOK: notebook.file},
                 log=log,
                 on_cell=self.progress.cell,
                 budget=Budget(notebook.memory_mb, notebook.minutes).within(self.ceiling),
@@ -334,6 +335,7 @@ class _Course:
                 "cause": cause_in_public(execution.failure),
             }
             raise error
+        self._refuse_absent(notebook)
         self._refuse_changes(notebook)
         if execution.loaded is None:
             opened.everything = True
@@ -351,6 +353,15 @@ class _Course:
         step = Step(self.folder, notebook.file, rests_on, digest_written(self.folder, before), lines, timing)
         write_step(step)
         return step
+
+    def _refuse_absent(self, notebook: Notebook) -> None:
+        """Refuse a step that did not keep what later ones may need."""
+        absent = [name for name in notebook.keeps if not (self.folder / KEPT / f"{name}.parquet").is_file()]
+        if absent:
+            raise RunError(
+                f"{notebook.file} did not keep {', '.join(absent)}, as the protocol says",
+                do=f"epi.keep(frame, '{absent[0]}') in that notebook, or take it out of keeps",
+            )
 
     def _refuse_changes(self, notebook: Notebook) -> None:
         """Refuse a step during which anything changed: nobody could say what it saw."""
