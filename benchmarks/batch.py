@@ -59,13 +59,18 @@ def time_cached(work: Path) -> dict[str, float]:
         (study / name).write_text(text, encoding="utf-8")
     lines = "notebooks:\n" + "".join(f"  - {{file: {name}, title: {{fr: Léger, en: Light}}}}\n" for name in names)
     head = PROTOCOL.split("notebooks:", maxsplit=1)[0]
-    other = "  other: {type: int, default: 1, meaning: a parameter that no notebook takes}\n"
-    (study / "protocol.yml").write_text(head + other + lines, encoding="utf-8")
+    (study / "protocol.yml").write_text(head + lines, encoding="utf-8")
+    unread = study / "codes" / "unread.csv"
+    unread.parent.mkdir()
+    unread.write_text("n\n1\n", encoding="utf-8")
     run_study(open_study(study), runs_dir=work / "runs")
-    times = {}
-    for name, given in (("cached_ten", {}), ("taken_over_ten", {"other": 2})):
+    times: dict[str, float] = {}
+    for name in ("cached_ten", "taken_over_ten"):
+        if name == "taken_over_ten":
+            # A file that no step reads changed: another run, whose steps are all taken over.
+            unread.write_text("n\n2\n", encoding="utf-8")
         started = time.perf_counter()
-        run = run_study(open_study(study), given, runs_dir=work / "runs")
+        run = run_study(open_study(study), runs_dir=work / "runs")
         times[name] = time.perf_counter() - started
         assert run.reused or all(step["reused"] for step in run.manifest["timings"])
     started = time.perf_counter()
