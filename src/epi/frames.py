@@ -2,8 +2,8 @@
 
 In a run they lie in its private part, as Parquet, and are part of the step that made them: a step
 that needs a frame is run again when the frame changed, and not when the notebook that made it did
-and gave the same. Outside a run they lie in a private folder among temporary files. They are rows of
-persons: nothing of them is ever shown, exported or put on a site.
+and gave the same. Outside a run they lie in a private folder among temporary files, one for each working
+folder. They are rows of persons: nothing of them is ever shown, exported or put on a site.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import pandas as pd
 from epi.disclosure.door import read_granted
 from epi.disclosure.ledger import KEPT, NOTEBOOK, run_folder
 from epi.errors import DataError, ParameterError, ProtocolError
-from epi.files import atomic_path, storage_faults
+from epi.files import atomic_path, digest_text, storage_faults
 
 if TYPE_CHECKING:
     from epi.protocol import Notebook
@@ -153,11 +153,12 @@ def _place() -> Path:
     run = run_folder()
     if run is not None:
         return run / KEPT
-    protocol = read_granted()
     owner = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
     folder = Path(tempfile.gettempdir()) / f"epi-kept-{owner}"
     with storage_faults(folder):
         folder.mkdir(mode=0o700, exist_ok=True)
     if folder.is_symlink() or (hasattr(os, "getuid") and folder.stat().st_uid != os.getuid()):
         raise DataError("the private folder for kept frames belongs to somebody else", "a folder of one's own")
-    return folder / (protocol.id if protocol else "no_study")
+    folder.chmod(0o700)
+    # Notebooks of one folder share their frames, and those of two studies never mix.
+    return folder / digest_text(str(Path.cwd().resolve()))[:16]

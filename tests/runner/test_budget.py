@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import psutil
@@ -69,8 +70,16 @@ def test_what_a_notebook_leaves_running_ends_with_it(tmp_path: Path) -> None:
 
 
 def test_a_family_is_only_its_own() -> None:
-    Family("a marker that no process has").kill()
-    assert psutil.pid_exists(psutil.Process().pid)
+    with subprocess.Popen(["sleep", "60"], env={"EMPTY": ""}) as stranger:
+        for marker in ("a marker that no process has", ""):
+            Family(marker).kill()
+        assert stranger.poll() is None
+        own = Family("")
+        assert own.measure(stranger.pid) > 0
+        own.kill()
+        assert not psutil.pid_exists(stranger.pid)
+    assert own.measure(psutil.Process().pid) == 0, "a number that another process got is nobody of the family"
+    own.kill()
 
 
 def test_a_budget_changes_no_result_and_the_smaller_one_holds(tmp_path: Path) -> None:

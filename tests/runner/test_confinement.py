@@ -93,6 +93,16 @@ def test_what_studies_do_goes_on(tmp_path: Path) -> None:
     assert held == set(ALL) or not {SYSTEM, WRITES_REFUSED} <= held
 
 
+def test_the_words_of_an_attempt_tell_the_network_from_writing(tmp_path: Path) -> None:
+    folder = one_notebook(
+        tmp_path / "studies", [("code", "import socket\nsocket.getaddrinfo('outside.example.org', 80)")]
+    )
+    with pytest.raises(
+        RunError, match="looked up outside.example.org on the network, and a study runs without network"
+    ):
+        run_study(open_study(folder), runs_dir=tmp_path / "runs")
+
+
 @pytest.mark.parametrize(
     ("given", "host"),
     [

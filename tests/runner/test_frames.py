@@ -104,6 +104,11 @@ def test_outside_a_run_frames_lie_in_a_private_folder(tmp_path: Path, monkeypatc
     assert epi.kept("places").crs == frame.crs and isinstance(epi.kept("places"), gpd.GeoDataFrame)
     first = epi.keep(pd.DataFrame({"n": [1]}), "plain").read_bytes()
     assert epi.keep(pd.DataFrame({"n": [1]}), "plain").read_bytes() == first, "equal data, equal file"
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match="a frame kept before"):
+        epi.kept("plain")  # another folder's
+    monkeypatch.undo()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with pytest.raises(DataError, match="one of places, plain"):
         epi.kept("absent")
     for bad, said in (

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
 import duckdb
 import pandas as pd
 import pytest
@@ -41,6 +44,14 @@ def test_what_is_not_in_the_data_and_free_text_are_refused_at_once(folder):
     assert len(caught.value.faults) == 3
     assert "free text" in str(caught.value)
     assert "mutation_text" not in open_workspace(folder).tables["diagnosis"]
+
+
+def test_what_does_not_fit_in_memory_never_spills_beside_the_study(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ws = open_workspace(folder)
+    for connection in (ws._study.con, ws._origin.connection):
+        (place,) = connection.execute("SELECT current_setting('temp_directory')").fetchone()
+        assert Path(place).parent == Path(tempfile.gettempdir())
 
 
 def test_an_expired_protocol_opens_nothing(folder):

@@ -112,6 +112,7 @@ class Family:
 
     def __init__(self, marker: str) -> None:
         self.marker = marker
+        self._kernel: psutil.Process | None = None
         self._seen: dict[tuple[int, float], psutil.Process] = {}
 
     def measure(self, pid: int) -> int:
@@ -120,7 +121,8 @@ class Family:
         Parameters
         ----------
         pid : int
-            The kernel's number.
+            The kernel's number. The process that has it at the first measure is the kernel: a number
+            that another process got later is nobody of the family.
 
         Returns
         -------
@@ -131,15 +133,17 @@ class Family:
         import psutil
 
         try:
-            kernel = psutil.Process(pid)
+            if self._kernel is None:
+                self._kernel = psutil.Process(pid)
+            kernel = self._kernel
+            if not kernel.is_running():
+                return 0
             children = kernel.children(recursive=True)
-        except psutil.Error:
-            return 0
-        for process in children:
-            self._note(process)
-        if not children:
-            with suppress(psutil.Error):
+            for process in children:
+                self._note(process)
+            if not children:
                 return int(kernel.memory_info().rss)
+        except psutil.Error:
             return 0
         return sum(_share(process) for process in (kernel, *children))
 
@@ -149,21 +153,15 @@ class Family:
         with suppress(psutil.Error):
             self._seen[process.pid, process.create_time()] = process
 
-    def kill(self, pid: int | None = None) -> None:
-        """Kill whatever of the family still lives, those that left their parent included.
-
-        Parameters
-        ----------
-        pid : int, optional
-            The kernel's number, while it may be alive.
-        """
+    def kill(self) -> None:
+        """Kill whatever of the family still lives, those that left their parent included."""
         import psutil
 
-        if pid is not None:
-            self.measure(pid)
-            with suppress(psutil.Error):
-                self._note(psutil.Process(pid))
-        for process in psutil.process_iter():
+        if self._kernel is not None and self._kernel.is_running():
+            self.measure(self._kernel.pid)
+            self._note(self._kernel)
+        # Without a mark nothing can be told by it: an empty one would be in anybody's environment.
+        for process in psutil.process_iter() if self.marker else ():
             with suppress(psutil.Error, OSError):
                 if process.pid != os.getpid() and self.marker in process.environ().values():
                     self._note(process)

@@ -35,6 +35,9 @@ WRITES_REFUSED = "writing elsewhere refused by the system"
 WRITES_TOLD = "attempts to write elsewhere told"
 ALL = (SYSTEM, WRITES_REFUSED, TOLD, WRITES_TOLD)
 
+WRITING = "it tried to write"
+"""How the words of an attempt to write elsewhere begin."""
+
 _UNIX = 1
 _NO_NEW_PRIVILEGES, _SET_SECCOMP, _FILTER = 38, 22, 2
 _ALLOW, _KILL, _REFUSE = 0x7FFF0000, 0x80000000, 0x00050000 | 1  # refuse with EPERM
@@ -275,7 +278,7 @@ def _hold_inside(path: object, folder: object, event: str) -> None:
         return
     kind = os.path.splitext(real)[1]
     what = f"a file ({kind})" if 1 < len(kind) <= 8 and kind[1:].isalpha() else "a file"
-    _stop(f"it tried to write {what} outside the run's folder")
+    _stop(f"{WRITING} {what} outside the run's folder")
 
 
 def _host(given: object) -> str:

@@ -21,7 +21,7 @@ from typing import Any
 
 from epi.errors import ParameterError
 from epi.runner.budget import REMEDY, Budget, Family
-from epi.runner.confinement import LAYERS, VIOLATION, WRITABLE, read_layers, read_violation
+from epi.runner.confinement import LAYERS, VIOLATION, WRITABLE, WRITING, read_layers, read_violation
 from epi.runner.environment import peak_memory, quiet, scratch_variables, without_address_grammar
 from epi.runner.inspection import read_constants
 from epi.runner.loaded import LOADED, read_loaded
@@ -164,7 +164,7 @@ def execute(
         execution.loaded = read_loaded(Path(watch.environment[LOADED]))
         execution.confinement = read_layers(Path(watch.environment[LAYERS]))
         if attempt := read_violation(Path(watch.environment[VIOLATION])):
-            rule = "writes nowhere else" if "outside" in attempt else "runs without network"
+            rule = "writes nowhere else" if attempt.startswith(WRITING) else "runs without network"
             died = f"was stopped: {attempt}, and a study {rule}"
             execution.failure = CellFailure(watch.number(watch.index), died=died)
         elif watch.over:
@@ -257,7 +257,7 @@ class _Watch:
         excess = "" if self.over else self.budget.excess(used, time.perf_counter() - self._start)
         if excess:
             self.over = excess
-            self.family.kill(pid)
+            self.family.kill()
 
     @contextmanager
     def sampling(self) -> Iterator[None]:
@@ -276,7 +276,7 @@ class _Watch:
             stop.set()
             thread.join()
             # However the notebook ended, what it started ends with it, also what left its parent.
-            self.family.kill(self.pid)
+            self.family.kill()
 
     def witnessed(self, kind: str) -> str:
         """Give what the kernel itself saw of an exception of epi."""

@@ -146,8 +146,7 @@ def run_study(
                 shutil.copyfile(study.folder / name, folder / name)
         start = time.perf_counter()
         try:
-            course = _Course(study, ingredients, folder, place, donors, progress or Progress())
-            course.ceiling = budget
+            course = _Course(study, ingredients, folder, place, donors, progress or Progress(), budget)
             executed = [course.take(number) for number in range(len(study.protocol.notebooks))]
             _assemble(folder)
             manifest |= {"gate": _gate_summary(folder), "files": released_files(folder)}
@@ -263,12 +262,13 @@ class _Course:
         workspace: Path | None,
         donors: list[Path],
         progress: Progress,
+        ceiling: Budget | None,
     ) -> None:
         from epi.runner.environment import kernel_environment
 
         self.study, self.ingredients, self.folder = study, ingredients, folder
         self.workspace, self.donors, self.progress = workspace, donors, progress
-        self.ceiling: Budget | None = None
+        self.ceiling = ceiling
         self.present = look_around(study, ingredients, workspace)
         self.environment = kernel_environment(
             EPI_RUN_DIR=str(folder),
