@@ -98,7 +98,7 @@ def test_the_words_of_an_attempt_tell_the_network_from_writing(tmp_path: Path) -
         tmp_path / "studies", [("code", "import socket\nsocket.getaddrinfo('outside.example.org', 80)")]
     )
     with pytest.raises(
-        RunError, match="looked up outside.example.org on the network, and a study runs without network"
+        RunError, match=r"looked up outside\.example\.org on the network, and a study runs without network"
     ):
         run_study(open_study(folder), runs_dir=tmp_path / "runs")
 
