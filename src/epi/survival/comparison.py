@@ -14,8 +14,8 @@ from scipy import stats
 from epi.errors import ParameterError
 from epi.results import Counted, Release
 from epi.survival.counting import count_days, stated_order
-from epi.survival.curves import check_first_events, wants_robust
 from epi.survival.groups import By, split_groups
+from epi.survival.risk_sets import check_first_events, wants_robust
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

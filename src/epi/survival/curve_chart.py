@@ -35,9 +35,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from epi.results import Release
-    from epi.survival.curves import Lang, SurvivalCurves
+    from epi.survival.curves import SurvivalCurves
     from epi.survival.hazard import CumulativeHazard
     from epi.survival.incidence import CumulativeIncidence
+    from epi.survival.steps import Lang
 
 _WORDS = {
     "en": {

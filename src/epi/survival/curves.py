@@ -9,17 +9,19 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from epi.errors import DataError, EstimationError, ParameterError
-from epi.survival.counting import DayCounts, after_days, count_days, recurrences
+from epi.errors import ParameterError
+from epi.survival.counting import DayCounts
 from epi.survival.data import DAYS_PER_YEAR, SurvivalData
-from epi.survival.groups import ALL, By, split_groups
+from epi.survival.groups import By, count_groups
 from epi.survival.influence import influence_variance, place_rows
 from epi.survival.limits import IntervalScale, check_interval, probability_limits, reached
+from epi.survival.risk_sets import check_first_events, find_start, focus, risk_notes, wants_robust
+from epi.survival.steps import Lang, Unit, read_steps, whole_days
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -27,8 +29,6 @@ if TYPE_CHECKING:
     from epi.plotting import Chart
     from epi.results import Release
 
-Lang = Literal["fr", "en"]
-Unit = Literal["days", "years"]
 _CENSORING = "are taken as censoring"
 
 
@@ -84,7 +84,7 @@ class SurvivalCurves:
             If a time is not a number.
         """
         days = whole_days(times, unit)
-        counts, _ = _count(self.data, self.settings["by"])
+        counts, _, _ = count_groups(self.data, self.settings["by"])
         events = _chosen(counts, self.data, self.settings["cause"])
         return read_steps(self.table, self.groups, days, counts, events, {"survival": 1.0})
 
@@ -275,8 +275,7 @@ def _estimate(
     check_first_events(data, cause)
     others = [] if cause is None else [name for name in data.causes if name != cause]
     data = focus(data, cause)
-    numbers, labels = split_groups(data, by)
-    counts = count_days(data, numbers if len(labels) > 1 else None, len(labels))
+    counts, labels, numbers = count_groups(data, by)
     events = _chosen(counts, data, cause)
     heavy = _chosen_weight(counts, data, cause)
     jackknife = wants_robust(data, robust)
@@ -316,246 +315,6 @@ def _estimate(
     return SurvivalCurves(table, tuple(notes), settings, data)
 
 
-def find_start(
-    data: SurvivalData, by: By, on: float | None, minimal: int, unit: Unit = "days"
-) -> tuple[int, SurvivalData]:
-    """Find a common start with enough persons at risk in each group, and keep what follows it.
-
-    Parameters
-    ----------
-    data : SurvivalData
-        Follow-up.
-    by : str, sequence of str or None
-        Groups.
-    on : float or None
-        The start; the first that suits all groups where None.
-    minimal : int
-        Persons at risk that each group needs just after the start.
-    unit : {"days", "years"}, optional
-        Unit of ``on``.
-
-    Returns
-    -------
-    day : int
-        The start.
-    inside : SurvivalData
-        The follow-up after it.
-
-    Raises
-    ------
-    ParameterError
-        If ``minimal`` is below 1.
-    EstimationError
-        If a group has too few persons at risk, or if its risk set empties and fills again afterwards.
-    """
-    if minimal < 1:
-        raise ParameterError(f"minimal is {minimal}", "at least 1 person at risk", "minimal=20")
-    counts, labels = _count(data, by)
-    after = after_days(counts)
-    if on is None:
-        enough = (after >= minimal).all(axis=0)
-        if not enough.any():
-            most = [f"{label}: at most {int(after[at].max())}" for at, label in enumerate(labels)]
-            raise EstimationError(
-                f"at no time have all groups {minimal} persons at risk",
-                "groups observed over a common range of times", "lower minimal=, or compare fewer groups", faults=most,
-            )  # fmt: skip
-        day = int(counts.days[int(enough.argmax())])
-    else:
-        day = int(whole_days([on], unit)[0])
-        column = day - counts.first
-        there = after[:, column] if 0 <= column < after.shape[1] else np.zeros(len(labels))
-        if (there < minimal).any():
-            faults = [f"{labels[at]}: {int(there[at])} at risk" for at in np.flatnonzero(there < minimal)]
-            raise EstimationError(
-                f"too few persons are at risk at day {day}", f"at least {minimal} in each group",
-                "on=None finds the first time that suits all groups", faults=faults,
-            )  # fmt: skip
-    inside = data.window(low=day)
-    empty = _gaps(*_count(inside, by))
-    if empty:
-        raise EstimationError(
-            "the risk set empties after the start: nobody tells what happens meanwhile",
-            "somebody at risk until the end of follow-up", "start later, with on=", faults=empty,
-        )  # fmt: skip
-    return day, inside
-
-
-def risk_notes(counts: DayCounts, table: pd.DataFrame, labels: Sequence[str]) -> list[str]:
-    """Say where risk sets make a curve unfit to be read as it is.
-
-    Parameters
-    ----------
-    counts : DayCounts
-        Counts of the groups.
-    table : pandas.DataFrame
-        `group`, `time`, `at_risk` and `survival`.
-    labels : sequence of str
-        Names of the groups.
-
-    Returns
-    -------
-    list of str
-        Sentences: curves at 0 while others enter later, times at which nobody is at risk.
-    """
-    return [*_fallen(counts, table, labels), *_gaps(counts, labels)]
-
-
-def focus(data: SurvivalData, cause: str | None) -> SurvivalData:
-    """Turn to one cause where persons have several rows: time after another event is no new stay.
-
-    Parameters
-    ----------
-    data : SurvivalData
-        Follow-up.
-    cause : str or None
-        The event; any where None.
-
-    Returns
-    -------
-    SurvivalData
-        The same rows; events of other causes are none where persons have several rows.
-    """
-    return data if cause is None or data.persons == len(data) else data.for_cause(cause)
-
-
-def check_first_events(data: SurvivalData, cause: str | None = None) -> None:
-    """Refuse persons who are at risk again after the event.
-
-    Parameters
-    ----------
-    data : SurvivalData
-        Follow-up.
-    cause : str, optional
-        The event; any by default.
-
-    Raises
-    ------
-    DataError
-        If there are such persons.
-    """
-    if data.persons == len(data):
-        return
-    again = recurrences(data if cause is None else data.for_cause(cause))
-    if again:
-        raise DataError(
-            f"after {again} events the same person is at risk again", "follow-up until the first event",
-            "keep each person's rows until the first event; estimate_cumulative_hazard takes repeated events",
-        )  # fmt: skip
-
-
-def wants_robust(data: SurvivalData, robust: bool | None) -> bool:
-    """Tell whether a variance is robust: where asked for, else with weights or clusters.
-
-    Parameters
-    ----------
-    data : SurvivalData
-        Follow-up.
-    robust : bool or None
-        What was asked for.
-
-    Returns
-    -------
-    bool
-        True for the infinitesimal jackknife.
-
-    Raises
-    ------
-    ParameterError
-        If a variance that is not robust is asked for with weights or clusters.
-    """
-    shared = data.weight is not None or data.cluster is not None
-    if robust is False and shared:
-        raise ParameterError(
-            "robust is False and the data have weights or clusters",
-            "a variance that takes them into account", "leave robust= out, or build the data without them",
-        )  # fmt: skip
-    return shared if robust is None else robust
-
-
-def whole_days(times: ArrayLike, unit: Unit = "days") -> NDArray[np.int64]:
-    """Turn times into whole days.
-
-    Parameters
-    ----------
-    times : array-like
-        Times.
-    unit : {"days", "years"}, optional
-        Their unit; a year is 365.25 days.
-
-    Returns
-    -------
-    numpy.ndarray of int64
-        Days, rounded down.
-
-    Raises
-    ------
-    ParameterError
-        If a time is not a number, or the unit is unknown.
-    """
-    if unit not in ("days", "years"):
-        raise ParameterError(f"unit is {unit!r}", "days or years", "unit='years'")
-    values = np.atleast_1d(np.asarray(times, dtype=np.float64))
-    if not np.isfinite(values).all():
-        raise ParameterError("a time is missing or infinite", "days or years since the origin")
-    # A thousandth of a second against 0.1 years times 365.25 falling just under a whole day.
-    return np.floor(values * (DAYS_PER_YEAR if unit == "years" else 1.0) + 1e-8).astype(np.int64)
-
-
-def read_steps(
-    table: pd.DataFrame, groups: Sequence[str], days: NDArray[np.int64], counts: DayCounts,
-    events: NDArray[np.int64], start: Mapping[str, float],
-) -> pd.DataFrame:  # fmt: skip
-    """Read step curves at given days.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        `group`, `time`, the estimate, `se`, `ci_low`, `ci_high`.
-    groups : sequence of str
-        Names of the groups.
-    days : numpy.ndarray of int64
-        Days asked for.
-    counts : DayCounts
-        Counts of the groups.
-    events : numpy.ndarray of int64, shape (groups, days)
-        Events of the curve.
-    start : mapping
-        Name of the estimate and its value before the first day.
-
-    Returns
-    -------
-    pandas.DataFrame
-        `group`, `time`, `at_risk`, `events`, the estimate and its limits.
-    """
-    ((name, first),) = start.items()
-    parts = []
-    size = counts.at_risk.shape[1]
-    for at, group in enumerate(groups):
-        rows = table[table["group"] == group]
-        step = np.searchsorted(rows["time"].to_numpy(), days, side="right") - 1
-        column = days - counts.first
-        inside = (column >= 0) & (column < size)
-        cumulated = np.concatenate([[0], np.cumsum(events[at])])
-        part = pd.DataFrame({
-            "group": group, "time": days,
-            "at_risk": np.where(inside, counts.at_risk[at, np.clip(column, 0, size - 1)], 0),
-            "events": cumulated[np.clip(column + 1, 0, size)],
-        })  # fmt: skip
-        # Beyond the last exit nothing is known, unless nobody was left.
-        known = (days <= rows["time"].iloc[-1]) | (rows[name].iloc[-1] == (0.0 if first == 1.0 else 1.0))
-        for source, initial in ((name, first), ("se", 0.0), ("ci_low", first), ("ci_high", first)):
-            values = np.concatenate([[initial], rows[source].to_numpy(dtype=np.float64)])[step + 1]
-            part[source] = np.where(known, values, np.nan)
-        parts.append(part)
-    return pd.concat(parts, ignore_index=True)
-
-
-def _count(data: SurvivalData, by: By) -> tuple[DayCounts, tuple[str, ...]]:
-    numbers, labels = split_groups(data, by)
-    return count_days(data, numbers if len(labels) > 1 else None, len(labels)), labels
-
-
 def _chosen(counts: DayCounts, data: SurvivalData, cause: str | None) -> NDArray[np.int64]:
     chosen = counts.events.sum(axis=2) if cause is None else counts.events[:, :, data.cause_number(cause) - 1]
     return np.asarray(chosen, dtype=np.int64)
@@ -576,55 +335,6 @@ def _jackknife(
     left = np.where(share < 1, weighted * (1 - share), np.inf)
     at_exit = np.where(event[steps.rows], -1 / left[steps.leave - 1], 0.0)
     return influence_variance(steps, -share / left, at_exit)
-
-
-def where(label: str) -> str:
-    """Name a group at the start of a sentence.
-
-    Parameters
-    ----------
-    label : str
-        Its name.
-
-    Returns
-    -------
-    str
-        Words, none where there is one group.
-    """
-    return "" if label == ALL else f"in group {label} "
-
-
-def _gaps(counts: DayCounts, labels: Sequence[str]) -> list[str]:
-    """Name the times at which nobody is at risk while somebody enters later."""
-    found = []
-    for at, label in enumerate(labels):
-        there = np.flatnonzero(after_days(counts)[at] > 0)
-        holes = np.flatnonzero(np.diff(there) > 1)
-        if len(holes):
-            first, last = counts.first + there[holes[0]] + 1, counts.first + there[holes[0] + 1]
-            found.append(
-                f"{where(label)}nobody is at risk from day {first} to day {last}"
-                + (f", and at {len(holes) - 1} other times" if len(holes) > 1 else "")
-                + ": the curve says nothing of what happens meanwhile"
-            )
-    return found
-
-
-def _fallen(counts: DayCounts, table: pd.DataFrame, labels: Sequence[str]) -> list[str]:
-    """Name the curves that fall to 0 while others enter later."""
-    found = []
-    for at, label in enumerate(labels):
-        rows = table[(table["group"] == label) & (table["survival"] == 0)]
-        if not len(rows):
-            continue
-        first = rows.iloc[0]
-        if counts.entered[at, int(first["time"]) - counts.first :].sum():
-            found.append(
-                f"{where(label)}all {int(first['at_risk'])} persons at risk on day {int(first['time'])} have the "
-                "event and the curve stays at 0, though others enter later: see conditional(), which starts it where "
-                "enough persons are at risk"
-            )
-    return found
 
 
 def _quiet(table: pd.DataFrame, labels: Sequence[str]) -> list[str]:

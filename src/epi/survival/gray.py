@@ -11,8 +11,8 @@ from scipy import stats
 from epi.errors import ParameterError
 from epi.survival.comparison import Comparison, layers, quadratic
 from epi.survival.counting import count_days
-from epi.survival.curves import check_first_events
 from epi.survival.groups import By, split_groups
+from epi.survival.risk_sets import check_first_events
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

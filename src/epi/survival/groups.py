@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from epi.errors import DataError, ParameterError
+from epi.survival.counting import DayCounts, count_days
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,6 +71,29 @@ def split_groups(data: SurvivalData, by: By, most: int | None = MOST) -> tuple[N
             f"{', '.join(names)} makes {len(firsts)} groups", f"at most {most}: a column of groups", "group its values"
         )
     return numbers, tuple(", ".join(_word(column.iloc[at]) for column in columns) for at in firsts)
+
+
+def count_groups(data: SurvivalData, by: By) -> tuple[DayCounts, tuple[str, ...], NDArray[np.int64]]:
+    """Count each group's days.
+
+    Parameters
+    ----------
+    data : SurvivalData
+        Follow-up.
+    by : str, sequence of str or None
+        Groups, as in :func:`split_groups`.
+
+    Returns
+    -------
+    counts : DayCounts
+        Counts by group and day.
+    labels : tuple of str
+        Name of each group.
+    numbers : numpy.ndarray of int64
+        Group of each row.
+    """
+    numbers, labels = split_groups(data, by)
+    return count_days(data, numbers if len(labels) > 1 else None, len(labels)), labels, numbers
 
 
 def _number(columns: list[pd.Series]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -12,18 +12,18 @@ import pandas as pd
 
 from epi.errors import ParameterError
 from epi.stats.intervals import check_level
-from epi.survival.counting import count_days, recurrences
-from epi.survival.curves import Unit, focus, read_steps, wants_robust, whole_days
-from epi.survival.groups import By, split_groups
+from epi.survival.counting import recurrences
+from epi.survival.groups import By, count_groups
 from epi.survival.influence import influence_variance, place_rows
 from epi.survival.limits import hazard_limits
+from epi.survival.risk_sets import focus, wants_robust
+from epi.survival.steps import Lang, Unit, read_steps, whole_days
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from epi.plotting import Chart
     from epi.results import Release
-    from epi.survival.curves import Lang
     from epi.survival.data import SurvivalData
 
 Ties = Literal["nelson-aalen", "fleming-harrington"]
@@ -69,8 +69,7 @@ class CumulativeHazard:
             `group`, `time` (days), `at_risk`, `events`, `hazard`, `se`, `ci_low`, `ci_high`; missing after
             the end of the group's follow-up.
         """
-        numbers, labels = split_groups(self.data, self.settings["by"])
-        counts = count_days(self.data, numbers if len(labels) > 1 else None, len(labels))
+        counts, _, _ = count_groups(self.data, self.settings["by"])
         cause = self.settings["cause"]
         events = counts.events.sum(axis=2) if cause is None else counts.events[:, :, self.data.cause_number(cause) - 1]
         return read_steps(self.table, self.groups, whole_days(times, unit), counts, events, {"hazard": 0.0})
@@ -188,8 +187,7 @@ def estimate_cumulative_hazard(
             "ties as if events came one by one have no variance over clusters, nor with weights here",
             "ties='nelson-aalen'", "leave ties= out",
         )  # fmt: skip
-    numbers, labels = split_groups(data, by)
-    counts = count_days(data, numbers if len(labels) > 1 else None, len(labels))
+    counts, labels, numbers = count_groups(data, by)
     event = data.is_event(cause)
     at = slice(None) if cause is None else slice(data.cause_number(cause) - 1, data.cause_number(cause))
     parts = []

@@ -14,26 +14,17 @@ import numpy as np
 import pandas as pd
 
 from epi.errors import ParameterError
-from epi.survival.counting import count_days
-from epi.survival.curves import (
-    Unit,
-    check_first_events,
-    find_start,
-    read_steps,
-    risk_notes,
-    wants_robust,
-    whole_days,
-)
-from epi.survival.groups import By, split_groups
+from epi.survival.groups import By, count_groups
 from epi.survival.influence import influence_variance, place_rows
 from epi.survival.limits import IntervalScale, check_interval, probability_limits
+from epi.survival.risk_sets import check_first_events, find_start, risk_notes, wants_robust
+from epi.survival.steps import Lang, Unit, read_steps, whole_days
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from epi.plotting import Chart
     from epi.results import Release
-    from epi.survival.curves import Lang
     from epi.survival.data import SurvivalData
 
 Variance = Literal["jackknife", "aalen"]
@@ -91,8 +82,7 @@ class CumulativeIncidence:
             follow-up, unless nobody was left without event.
         """
         days = whole_days(times, unit)
-        numbers, labels = split_groups(self.data, self.settings["by"])
-        counts = count_days(self.data, numbers if len(labels) > 1 else None, len(labels))
+        counts, labels, _ = count_groups(self.data, self.settings["by"])
         parts = []
         for at, cause in enumerate(self.causes):
             rows = self.table[self.table["cause"] == cause]
@@ -274,8 +264,7 @@ def _estimate(
 ) -> CumulativeIncidence:  # fmt: skip
     check_first_events(data)
     _check_variance(data, variance)
-    numbers, labels = split_groups(data, by)
-    counts = count_days(data, numbers if len(labels) > 1 else None, len(labels))
+    counts, labels, numbers = count_groups(data, by)
     parts = []
     for group, label in enumerate(labels):
         kept = np.flatnonzero(counts.left[group])

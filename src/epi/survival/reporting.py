@@ -18,9 +18,9 @@ from epi.disclosure.door import read_granted
 from epi.disclosure.policy import read_policy
 from epi.errors import DisclosureError, ParameterError
 from epi.results import Counted, Release
-from epi.survival.counting import DayCounts, after_days, count_days
+from epi.survival.counting import DayCounts, after_days
 from epi.survival.data import DAYS_PER_YEAR
-from epi.survival.groups import ALL, split_groups
+from epi.survival.groups import ALL, count_groups
 from epi.survival.incidence import incidence_columns
 
 if TYPE_CHECKING:
@@ -268,8 +268,7 @@ def release_incidence(found: CumulativeIncidence, min_count: int | None, years: 
         The table.
     """
     least = published_least(min_count)
-    numbers, labels = split_groups(found.data, found.settings["by"])
-    counts = count_days(found.data, numbers if len(labels) > 1 else None, len(labels))
+    counts, labels, _ = count_groups(found.data, found.settings["by"])
     rows, _ = reporting_rows(counts, counts.events, labels, least, years)
     columns = incidence_columns(found.causes)
     names = {f"events_{at}": kept[0] for at, kept in enumerate(columns.values())}
@@ -321,8 +320,7 @@ def _release(
 ) -> Release:
     settings = found.settings
     least = published_least(min_count)
-    numbers, labels = split_groups(found.data, settings["by"])
-    counts = count_days(found.data, numbers if len(labels) > 1 else None, len(labels))
+    counts, labels, _ = count_groups(found.data, settings["by"])
     cause = settings["cause"]
     number = None if cause is None else found.data.cause_number(cause) - 1
     events = counts.events.sum(axis=2, keepdims=True) if number is None else counts.events[:, :, number : number + 1]

@@ -18,11 +18,12 @@ from scipy import stats
 from epi.errors import EstimationError, ParameterError
 from epi.results import Counted, Release
 from epi.stats.intervals import check_level
-from epi.survival.counting import DayCounts, count_days
-from epi.survival.curves import Unit, check_first_events, focus, risk_notes, wants_robust, where, whole_days
+from epi.survival.counting import DayCounts
 from epi.survival.data import DAYS_PER_YEAR
-from epi.survival.groups import ALL, By, split_groups
+from epi.survival.groups import ALL, By, count_groups, split_groups
 from epi.survival.influence import place_rows
+from epi.survival.risk_sets import check_first_events, focus, risk_notes, wants_robust, where
+from epi.survival.steps import Unit, whole_days
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -279,10 +280,9 @@ def _areas(
     if end <= begin:
         raise ParameterError(f"the horizon, day {end}, is not after the start, day {begin}", "a later horizon")
     whole = data if start is None else data.window(low=begin)
-    numbers, labels = split_groups(whole, by)
+    counts, labels, numbers = count_groups(whole, by)
     if start is not None:
         _check_groups(labels, split_groups(data, by)[1], begin)
-    counts = count_days(whole, numbers if len(labels) > 1 else None, len(labels))
     slot = slice(None) if cause is None else slice(whole.cause_number(cause) - 1, whole.cause_number(cause))
     event = whole.is_event(cause)
     clusters = int(whole.clusters.max()) + 1
