@@ -13,15 +13,19 @@ from epi.survival.follow_up import follow_cohort
 from epi.survival.gray import compare_incidence
 from epi.survival.hazard import CumulativeHazard, estimate_cumulative_hazard
 from epi.survival.incidence import CumulativeIncidence, estimate_cumulative_incidence
+from epi.survival.life_table import INFANT_DEATHS, LifeTable, build_life_table, life_table
 from epi.survival.restricted_mean import RestrictedMean, compare_rmst, estimate_rmst
 
 __all__ = [
+    "INFANT_DEATHS",
     "Comparison",
     "CumulativeHazard",
     "CumulativeIncidence",
+    "LifeTable",
     "RestrictedMean",
     "SurvivalCurves",
     "SurvivalData",
+    "build_life_table",
     "build_survival",
     "compare_incidence",
     "compare_rmst",
@@ -31,4 +35,5 @@ __all__ = [
     "estimate_rmst",
     "estimate_survival",
     "follow_cohort",
+    "life_table",
 ]
