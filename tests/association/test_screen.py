@@ -12,11 +12,11 @@ from threadpoolctl import threadpool_limits
 
 import epi
 from epi.association import Screen, estimate_sir, screen_exposures
-from epi.association.forest import log_ticks
 from epi.association.terms import find_unit, read_adjustment
 from epi.errors import EstimationError, ParameterError
 from epi.plotting import render
 from epi.stats import fit_glm
+from epi.stats.ratio_axis import log_ticks
 
 ORACLE = Path(__file__).parents[1] / "oracle"
 R = json.loads((ORACLE / "association.json").read_text())

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from epi.association.forest import decimals, log_ticks
 from epi.association.screen import DAGGER
 from epi.association.sir import Lang
 from epi.errors import EstimationError, ParameterError
 from epi.plotting import ACCENT, GRID, INK, MUTED, WARM, Chart, new_figure
 from epi.stats.notation import format_number
+from epi.stats.ratio_axis import decimals, log_ticks
 
 if TYPE_CHECKING:
     import pandas as pd

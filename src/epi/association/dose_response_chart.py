@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from epi.association.charts import HIDDEN, _say_hidden
-from epi.association.forest import decimals, log_ticks
 from epi.errors import ParameterError
 from epi.plotting import ACCENT, GRID, INK, MUTED, WARM, Chart, new_figure
 from epi.results import Counted, Release
 from epi.stats.notation import format_number
+from epi.stats.ratio_axis import decimals, log_ticks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

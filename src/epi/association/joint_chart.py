@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from epi.association.charts import HIDDEN, _check, _say_hidden
-from epi.association.forest import axis_limits, decimals, log_ticks
 from epi.association.screen import DAGGER, FEW_CLUSTERS
 from epi.plotting import ACCENT, GRID, INK, MUTED, WARM, Chart, new_figure
 from epi.stats.notation import format_number
+from epi.stats.ratio_axis import axis_limits, decimals, log_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from epi.association.forest import decimals, log_ticks
 from epi.errors import ParameterError
 from epi.plotting import ACCENT, GRID, HIDDEN, INK, MUTED, WARM, Chart, new_figure
 from epi.results import Counted, Release
 from epi.stats.notation import format_number
+from epi.stats.ratio_axis import decimals, log_ticks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

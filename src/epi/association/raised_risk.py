@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from epi.association.forest import decimals
 from epi.association.smoothing import informed_areas
 from epi.errors import EstimationError, ParameterError
 from epi.geography.distances import distance_m
 from epi.results import Counted, Release
 from epi.stats.intervals import ratio_interval
 from epi.stats.notation import format_number
+from epi.stats.ratio_axis import decimals
 from epi.stats.spatial.focused import focused_score_test, stone_test
 from epi.stats.spatial.point_source import fit_point_source_counts
 

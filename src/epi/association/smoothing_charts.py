@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from epi.association.charts import HIDDEN
-from epi.association.forest import decimals, log_ticks
 from epi.errors import ParameterError
 from epi.plotting import ACCENT, GRID, INK, MUTED, WARM, Chart, new_figure
 from epi.stats.notation import format_number
+from epi.stats.ratio_axis import decimals, log_ticks
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from epi.association.charts import HIDDEN, NOTHING, _check, _say_hidden
-from epi.association.forest import axis_limits, decimals, draw_rows, log_ticks
+from epi.association.forest import draw_rows
 from epi.plotting import ACCENT, GRID, INK, MUTED, WARM, Chart, new_figure
 from epi.stats.notation import format_number
+from epi.stats.ratio_axis import axis_limits, decimals, log_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from epi.survival.build import build_survival
 from epi.survival.comparison import Comparison, compare_survival
+from epi.survival.cox import CoxModel, fit_cox
 from epi.survival.curves import SurvivalCurves, estimate_survival
 from epi.survival.data import SurvivalData
 from epi.survival.follow_up import follow_cohort
@@ -19,6 +20,7 @@ from epi.survival.restricted_mean import RestrictedMean, compare_rmst, estimate_
 __all__ = [
     "INFANT_DEATHS",
     "Comparison",
+    "CoxModel",
     "CumulativeHazard",
     "CumulativeIncidence",
     "LifeTable",
@@ -34,6 +36,7 @@ __all__ = [
     "estimate_cumulative_incidence",
     "estimate_rmst",
     "estimate_survival",
+    "fit_cox",
     "follow_cohort",
     "life_table",
 ]

@@ -1,0 +1,656 @@
+"""The partial likelihood of proportional hazards: risk sets, its value, score and information, its maximum.
+
+Whole days make a row's time at risk a range of event days. Rows are sorted once by stratum and exit;
+sums over risk sets are cumulated sums of the rows that leave, less those that have yet to enter. The
+information needs no loop over event days: the part that is quadratic in the covariates is one product
+X' diag(v) X, where v is a row's risk times the hazard cumulated while it is at risk, and what is taken
+away is quadratic in the means of risk sets, one for each event day.
+
+A day with d events of mean weight w has d terms with f = k/d (Efron, Ann Math Stat 1977) or f = 0
+(Breslow): the risk set S less f times the risk D of those with the event, w log(S - f D).
+
+Rows may keep a part of their weight after their exit, one that changes with time alike for all rows
+of a stratum: those with a competing event in a model of the subdistribution.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import pandas as pd
+from scipy import linalg, sparse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+Ties = Literal["efron", "breslow"]
+CHUNK = 16_384
+"""Rows of a product at a time: few enough to stay in a processor's cache."""
+SETTLED = 1e-9
+"""Newton steps this small, in standard errors, are followed by a last one that leaves rounding only."""
+STEPS = 30
+"""A finite maximum is reached in far fewer; a likelihood without one gains about 1 a step for ever."""
+SAMPLED = 40_000
+"""Events above which the search starts from the estimate of a part of the rows."""
+FEW_STRATA = 32
+
+
+@dataclass(frozen=True, eq=False)
+class Tail:
+    """Weight that rows keep after their exit.
+
+    Parameters
+    ----------
+    base : numpy.ndarray, shape (rows,)
+        Part of the weight kept, before the factor of the day; 0 for rows that leave.
+    factor : numpy.ndarray, shape (slots,)
+        Factor of each event day.
+    """
+
+    base: NDArray[np.float64]
+    factor: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class RiskSets:
+    """Rows in the order of strata and exits, placed on the event days.
+
+    Each stratum has a slot for each of its event days, in order, and one after the last. A row is at
+    risk in the slots from ``start`` to before ``stop``.
+
+    Parameters
+    ----------
+    order : numpy.ndarray of int64, shape (rows,)
+        Position in the data of each sorted row.
+    x : numpy.ndarray, shape (rows, columns)
+        Covariates less ``centre``, over ``scale``.
+    centre, scale : numpy.ndarray, shape (columns,)
+        What was taken away, and the power of two it was divided by.
+    weight : numpy.ndarray or None
+        Weight of each sorted row.
+    start, stop : numpy.ndarray of int32, shape (rows,)
+        Slots at risk.
+    dead : numpy.ndarray of int64, shape (events,)
+        Sorted rows with the event, in order.
+    dead_slot : numpy.ndarray of int64, shape (events,)
+        Their slots.
+    fraction : numpy.ndarray, shape (events,)
+        f of each term of the likelihood.
+    mean_weight : numpy.ndarray, shape (slots,)
+        Mean weight of the slot's events; 0 where there are none.
+    events : numpy.ndarray of int64, shape (slots,)
+        Number of events.
+    day : numpy.ndarray of int64, shape (slots,)
+        Day of each slot; of the one after the last event day, that day again.
+    stratum : numpy.ndarray of int64, shape (slots,)
+        Stratum of each slot.
+    first : numpy.ndarray of int64, shape (strata + 1,)
+        First slot of each stratum.
+    entering : numpy.ndarray of int64
+        Sorted rows in the order of ``start``; empty where all are at risk from their stratum's first slot on.
+    tail : Tail or None
+        Weight kept after the exit.
+    """
+
+    order: NDArray[np.int64]
+    x: NDArray[np.float64]
+    centre: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    weight: NDArray[np.float64] | None
+    start: NDArray[np.int32]
+    stop: NDArray[np.int32]
+    dead: NDArray[np.int64]
+    dead_slot: NDArray[np.int64]
+    fraction: NDArray[np.float64]
+    mean_weight: NDArray[np.float64]
+    events: NDArray[np.int64]
+    day: NDArray[np.int64]
+    stratum: NDArray[np.int64]
+    first: NDArray[np.int64]
+    entering: NDArray[np.int64]
+    tail: Tail | None = None
+
+    @property
+    def slots(self) -> int:
+        """Number of slots."""
+        return len(self.day)
+
+    def cumulate(self, values: NDArray[np.float64], reverse: bool = False) -> NDArray[np.float64]:
+        """Cumulate slots within strata, each included.
+
+        Parameters
+        ----------
+        values : numpy.ndarray, shape (slots, ...)
+            What to add up.
+        reverse : bool, optional
+            From the last slot on.
+
+        Returns
+        -------
+        numpy.ndarray
+            Sums, of the same shape.
+        """
+        if len(self.first) - 1 > FEW_STRATA:
+            frame = pd.DataFrame(values[::-1] if reverse else values)
+            sums = frame.groupby(self.stratum[::-1] if reverse else self.stratum, sort=False).cumsum().to_numpy()
+            return np.asarray((sums[::-1] if reverse else sums).reshape(values.shape), dtype=np.float64)
+        found = np.empty_like(values)
+        for low, high in zip(self.first[:-1], self.first[1:], strict=True):
+            if reverse:
+                np.cumsum(values[low:high][::-1], axis=0, out=found[low:high][::-1])
+            else:
+                np.cumsum(values[low:high], axis=0, out=found[low:high])
+        return found
+
+    def before(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Cumulate slots within strata, each left out.
+
+        Parameters
+        ----------
+        values : numpy.ndarray, shape (slots, ...)
+            What to add up.
+
+        Returns
+        -------
+        numpy.ndarray
+            Sums of the slots before.
+        """
+        sums = self.cumulate(values)
+        found = np.zeros_like(sums)
+        found[1:] = sums[:-1]
+        found[self.first[:-1]] = 0.0
+        return found
+
+    def chunks(self) -> Iterator[slice]:
+        """Cut the rows into pieces that stay in cache.
+
+        Yields
+        ------
+        slice
+            Sorted rows.
+        """
+        for low in range(0, len(self.order), CHUNK):
+            yield slice(low, min(low + CHUNK, len(self.order)))
+
+
+@dataclass(frozen=True, eq=False)
+class Likelihood:
+    """The partial likelihood at some coefficients, of the scaled columns.
+
+    Parameters
+    ----------
+    beta : numpy.ndarray, shape (columns,)
+        Coefficients.
+    value : float
+        Logarithm of the partial likelihood.
+    score : numpy.ndarray, shape (columns,)
+        Its slope.
+    information : numpy.ndarray, shape (columns, columns)
+        Its curvature, negative.
+    risk : numpy.ndarray, shape (rows,)
+        Hazard of each sorted row relative to the centre, without its weight.
+    at_risk : numpy.ndarray, shape (slots,)
+        Weighted sum of risks of the risk set.
+    hazard, hazard_fraction : numpy.ndarray, shape (slots,)
+        Sum over the day's terms of w / (S - f D), and of f w / (S - f D).
+    steps : numpy.ndarray, shape (slots,)
+        Sum over terms of w / (S - f D)^2.
+    drift, drift_fraction : numpy.ndarray, shape (slots, columns)
+        Sum over terms of w m / (S - f D), m being the mean of the covariates, and of f times that.
+    mean : numpy.ndarray, shape (slots, columns)
+        Mean of the covariates over the day's terms.
+    """
+
+    beta: NDArray[np.float64]
+    value: float
+    score: NDArray[np.float64]
+    information: NDArray[np.float64]
+    risk: NDArray[np.float64]
+    at_risk: NDArray[np.float64]
+    hazard: NDArray[np.float64]
+    hazard_fraction: NDArray[np.float64]
+    steps: NDArray[np.float64]
+    drift: NDArray[np.float64]
+    drift_fraction: NDArray[np.float64]
+    mean: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Maximum:
+    """Where the search ended.
+
+    Parameters
+    ----------
+    null, best : Likelihood
+        At no effect, and at the maximum.
+    beta : numpy.ndarray, shape (columns,)
+        Coefficients of the scaled columns at the maximum.
+    iterations : int
+        Newton steps.
+    direction : numpy.ndarray or None
+        Where the likelihood still rises, when no finite maximum was found.
+    """
+
+    null: Likelihood
+    best: Likelihood
+    beta: NDArray[np.float64]
+    iterations: int
+    direction: NDArray[np.float64] | None = None
+
+
+def place_days(
+    stratum: NDArray[np.int64] | None, entry: NDArray[np.int64], exit_: NDArray[np.int64], event: NDArray[np.bool_]
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Turn days into slots.
+
+    Parameters
+    ----------
+    stratum : numpy.ndarray of int64 or None
+        Number of each row's stratum, from 0, none left out.
+    entry, exit_ : numpy.ndarray of int64
+        Days.
+    event : numpy.ndarray of bool
+        Rows that end with the event.
+
+    Returns
+    -------
+    start, stop : numpy.ndarray of int32, shape (rows,)
+        Slots at risk.
+    day, slot_stratum : numpy.ndarray of int64, shape (slots,)
+        Day and stratum of each slot.
+    first : numpy.ndarray of int64, shape (strata + 1,)
+        First slot of each stratum.
+    """
+    low, high = int(entry.min()), int(exit_.max())
+    span = high - low + 1
+    strata = 1 if stratum is None else int(stratum.max()) + 1
+    placed = exit_[event] - low if stratum is None else stratum[event] * span + (exit_[event] - low)
+    if strata * span <= 4 * len(exit_) + 100_000:
+        seen = np.zeros(strata * span, dtype=bool)
+        seen[placed] = True
+        keys = np.flatnonzero(seen)
+        # Event days until each day included, so that a row is placed by reading a table.
+        until = np.concatenate([[0], np.cumsum(seen)]).astype(np.int32)
+
+        def place(days: NDArray[np.int64]) -> NDArray[np.int32]:
+            at = days - low if stratum is None else stratum * span + (days - low)
+            found = until[at + 1]
+            return found if stratum is None else (found + stratum).astype(np.int32)
+    else:
+        keys = np.unique(placed)
+
+        def place(days: NDArray[np.int64]) -> NDArray[np.int32]:
+            at = days - low if stratum is None else stratum * span + (days - low)
+            found = np.searchsorted(keys, at, side="right")
+            return (found if stratum is None else found + stratum).astype(np.int32)
+
+    of = keys // span
+    count = np.bincount(of, minlength=strata)
+    first = np.concatenate([[0], np.cumsum(count + 1)]).astype(np.int64)
+    slot_stratum = np.repeat(np.arange(strata), count + 1)
+    day = np.full(first[-1], low, dtype=np.int64)
+    slots = np.arange(len(keys)) + of
+    day[slots] = keys % span + low
+    ends = first[1:] - 1
+    day[ends[count > 0]] = day[ends[count > 0] - 1]
+    start, stop = place(entry), place(exit_)
+    return start, stop, day, slot_stratum.astype(np.int64), first
+
+
+def sort_rows(
+    stop: NDArray[np.int32], columns: list[NDArray[np.float64]], others: list[NDArray[np.int64]]
+) -> NDArray[np.int64]:
+    """Sort rows by slot, equal ones by what they hold: sums are then the same whatever order rows came in.
+
+    Parameters
+    ----------
+    stop : numpy.ndarray of int32
+        Slot of the exit.
+    columns : list of numpy.ndarray of float64
+        Covariates, weights.
+    others : list of numpy.ndarray of int64
+        Entry, event, and what else tells rows apart.
+
+    Returns
+    -------
+    numpy.ndarray of int64
+        Positions.
+    """
+    # A fingerprint of the row's bits, 64 bits wide: two different rows of one slot share one in 10^13 cases at most.
+    mark = np.zeros(len(stop), dtype=np.uint64)
+    for values in [*(column.view(np.uint64) for column in columns), *(other.view(np.uint64) for other in others)]:
+        mark ^= values
+        mark *= np.uint64(0x9E3779B97F4A7C15)
+        mark ^= mark >> np.uint64(29)
+    bits = int(stop.max(initial=0)).bit_length()
+    mark >>= np.uint64(bits)
+    mark |= stop.astype(np.uint64) << np.uint64(64 - bits)
+    return np.argsort(mark).astype(np.int64, copy=False)
+
+
+def build_risk_sets(
+    x: list[NDArray[np.float64]], entry: NDArray[np.int64], exit_: NDArray[np.int64], event: NDArray[np.bool_],
+    *, stratum: NDArray[np.int64] | None = None, weight: NDArray[np.float64] | None = None, ties: Ties = "efron",
+    unit: NDArray[np.int64] | None = None,
+) -> RiskSets:  # fmt: skip
+    """Sort rows and place them on the event days.
+
+    Parameters
+    ----------
+    x : list of numpy.ndarray of float64
+        Columns of the design, complete.
+    entry, exit_ : numpy.ndarray of int64
+        Days, at risk on (entry, exit].
+    event : numpy.ndarray of bool
+        Rows that end with the event.
+    stratum : numpy.ndarray of int64, optional
+        Number of the stratum, from 0, none left out.
+    weight : numpy.ndarray, optional
+        Weight of each row.
+    ties : {"efron", "breslow"}, optional
+        How events of one day are taken.
+    unit : numpy.ndarray of int64, optional
+        Cluster of each row, which tells equal rows apart.
+
+    Returns
+    -------
+    RiskSets
+        Everything the likelihood needs.
+    """
+    start, stop, day, slot_stratum, first = place_days(stratum, entry, exit_, event)
+    # The event counts after the exit: rows with it come last of their slot.
+    others = [start.astype(np.int64) * 2 + event]
+    if unit is not None:
+        others.append(unit.astype(np.int64))
+    order = sort_rows(stop, [*x, *([] if weight is None else [weight])], others)
+    start, stop = start[order], stop[order]
+    weight = None if weight is None else weight[order]
+    size = len(order)
+    sorted_x = np.empty((size, len(x)))
+    centre, scale = np.zeros(len(x)), np.ones(len(x))
+    for at, column in enumerate(x):
+        # Rounded, so that they do not depend on the order of rows; a power of two, so that nothing is rounded.
+        spread = float(np.std(column))
+        centre[at] = np.float64(np.float32(column.mean()))
+        scale[at] = 2.0 ** np.round(np.log2(spread)) if spread > 0 else 1.0
+        sorted_x[:, at] = (column[order] - centre[at]) / scale[at]
+    dead = np.flatnonzero(event[order])
+    # An event happens in the last slot of the row's time at risk.
+    dead_slot = stop[dead].astype(np.int64) - 1
+    slots = len(day)
+    events = np.bincount(dead_slot, minlength=slots).astype(np.int64)
+    heavy = events.astype(np.float64) if weight is None else np.bincount(dead_slot, weight[dead], slots)
+    mean_weight = np.divide(heavy, events, out=np.zeros(slots), where=events > 0)
+    rank = np.arange(len(dead)) - (np.cumsum(events) - events)[dead_slot]
+    fraction = rank / events[dead_slot] if ties == "efron" else np.zeros(len(dead))
+    late = bool((start > first[slot_stratum[start]]).any())
+    entering = np.argsort(start, kind="stable").astype(np.int64) if late else np.empty(0, dtype=np.int64)
+    return RiskSets(
+        order, sorted_x, centre, scale, weight, start, stop, dead, dead_slot, fraction, mean_weight, events, day,
+        slot_stratum, first, entering,
+    )  # fmt: skip
+
+
+class _Sums:
+    """Sums of rows by slot, prepared once."""
+
+    def __init__(self, sets: RiskSets) -> None:
+        self.sets = sets
+        # Rows at risk on no event day would be added and taken away again, for rounding only.
+        there = sets.start < sets.stop
+        rows = np.arange(len(there)) if there.all() else np.flatnonzero(there)
+        self.leave = self._prepare(rows, sets.stop)
+        late = sets.entering
+        self.enter = self._prepare(late if there.all() else late[there[late]], sets.start) if len(late) else None
+        self.die = self._prepare(sets.dead, sets.stop)
+        self.die = (self.die[0], np.concatenate([self.die[1][1:], self.die[1][-1:]]))
+        self.keep = None
+        if sets.tail is not None:
+            self.keep = self._prepare(np.flatnonzero(sets.tail.base > 0), sets.stop)
+
+    def _prepare(self, rows: NDArray[np.int64], slot: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        count = np.bincount(slot[rows], minlength=self.sets.slots)
+        return rows.astype(np.int32), np.concatenate([[0], np.cumsum(count)]).astype(np.int32)
+
+    def by(
+        self, values: NDArray[np.float64], at: tuple[NDArray[np.int32], NDArray[np.int32]]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Sum values of some rows, and values times covariates, by slot."""
+        rows, bounds = at
+        total = sparse.csr_array((values, rows, bounds), shape=(self.sets.slots, len(self.sets.order)))
+        return np.asarray(total.sum(axis=1)).ravel(), np.asarray(total @ self.sets.x)
+
+    def at_risk(self, risk: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Sum over risk sets: those who have not left, less those who have not entered."""
+        sets = self.sets
+        leave0, leave1 = self.by(risk[self.leave[0]], self.leave)
+        found0, found1 = _after(sets, leave0), _after(sets, leave1)
+        if self.enter is not None:
+            enter0, enter1 = self.by(risk[self.enter[0]], self.enter)
+            come0, come1 = sets.cumulate(enter0), sets.cumulate(enter1)
+            # From whichever end of time has less to sum: a small risk set keeps its digits.
+            early = come0 < found0
+            found0 = np.where(early, come0 - sets.cumulate(leave0), found0 - _after(sets, enter0))
+            found1 = np.where(early[:, None], come1 - sets.cumulate(leave1), found1 - _after(sets, enter1))
+        if sets.tail is not None and self.keep is not None:
+            kept0, kept1 = self.by((risk * sets.tail.base)[self.keep[0]], self.keep)
+            found0 = found0 + sets.tail.factor * sets.cumulate(kept0)
+            found1 = found1 + sets.tail.factor[:, None] * sets.cumulate(kept1)
+        return found0, found1
+
+
+def _after(sets: RiskSets, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sum the slots after each one, within strata."""
+    sums = sets.cumulate(values, reverse=True)
+    found = np.zeros_like(sums)
+    found[:-1] = sums[1:]
+    found[sets.first[1:] - 1] = 0.0
+    return found
+
+
+def exposure(sets: RiskSets, hazard: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Cumulate a hazard over each row's time at risk.
+
+    Parameters
+    ----------
+    sets : RiskSets
+        Rows and slots.
+    hazard : numpy.ndarray, shape (slots,)
+        Hazard of each event day.
+
+    Returns
+    -------
+    numpy.ndarray, shape (rows,)
+        What each sorted row has gone through.
+    """
+    before = sets.before(hazard)
+    found = before[sets.stop]
+    found -= before[sets.start]
+    if sets.tail is not None:
+        ahead = sets.cumulate(hazard * sets.tail.factor, reverse=True)
+        found += sets.tail.base * ahead[sets.stop]
+    return found
+
+
+def quadratic_sum(sets: RiskSets, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give X' diag(values) X.
+
+    Parameters
+    ----------
+    sets : RiskSets
+        Rows.
+    values : numpy.ndarray, shape (rows,)
+        At least 0.
+
+    Returns
+    -------
+    numpy.ndarray, shape (columns, columns)
+        The sum of products.
+    """
+    root = np.sqrt(np.maximum(values, 0.0))
+    total = np.zeros((sets.x.shape[1], sets.x.shape[1]))
+    held = np.empty((CHUNK, sets.x.shape[1]))
+    for rows in sets.chunks():
+        piece = held[: rows.stop - rows.start]
+        np.multiply(sets.x[rows], root[rows, None], out=piece)
+        total += piece.T @ piece
+    return total
+
+
+def evaluate(sets: RiskSets, beta: NDArray[np.float64], sums: _Sums | None = None) -> Likelihood:
+    """Compute the partial likelihood, its score and its information.
+
+    Parameters
+    ----------
+    sets : RiskSets
+        Rows and slots.
+    beta : numpy.ndarray, shape (columns,)
+        Coefficients of the scaled columns.
+    sums : optional
+        Prepared sums.
+
+    Returns
+    -------
+    Likelihood
+        Everything that follows from the risk sets.
+    """
+    sums = _Sums(sets) if sums is None else sums
+    eta = sets.x @ beta
+    with np.errstate(all="ignore"):
+        risk = np.exp(eta)
+        heavy = risk if sets.weight is None else risk * sets.weight
+        s0, s1 = sums.at_risk(heavy)
+        d0, d1 = sums.by(heavy[sets.dead], sums.die)
+        slot = sets.dead_slot
+        left = s0[slot] - sets.fraction * d0[slot]
+        mean_weight = sets.mean_weight[slot]
+        log_left = np.log(left)
+        part = mean_weight / left
+
+        def by_slot(values: NDArray[np.float64]) -> NDArray[np.float64]:
+            return np.asarray(np.bincount(slot, values, sets.slots), dtype=np.float64)
+
+        tied = sets.fraction.any()
+        hazard = by_slot(part)
+        steps = by_slot(part / left)
+        own = 1.0 if sets.weight is None else sets.weight[sets.dead]
+        value = float((own * eta[sets.dead]).sum() - (mean_weight * log_left).sum())
+        nothing = np.zeros(sets.slots)
+        hazard_f = by_slot(sets.fraction * part) if tied else nothing
+        steps_f = by_slot(sets.fraction * part / left) if tied else nothing
+        steps_ff = by_slot(sets.fraction**2 * part / left) if tied else nothing
+        total = np.where(sets.events > 0, sets.mean_weight * sets.events, 1.0)
+        mean = (hazard[:, None] * s1 - hazard_f[:, None] * d1) / total[:, None]
+        drift = steps[:, None] * s1 - steps_f[:, None] * d1
+        drift_f = steps_f[:, None] * s1 - steps_ff[:, None] * d1
+        _, event_x = sums.by(np.broadcast_to(own, slot.shape).astype(np.float64), sums.die)
+        score = (event_x - total[:, None] * mean).sum(axis=0)
+        through = exposure(sets, hazard)
+        if tied:
+            through[sets.dead] -= hazard_f[slot]
+        through *= heavy
+        if np.isfinite(value) and np.isfinite(through).all():
+            information = quadratic_sum(sets, through) - (s1.T @ drift - d1.T @ drift_f)
+            information = (information + information.T) / 2
+        else:
+            value, information = -np.inf, np.full((len(beta), len(beta)), np.nan)
+    return Likelihood(beta, value, score, information, risk, s0, hazard, hazard_f, steps, drift, drift_f, mean)
+
+
+def newton_step(at: Likelihood) -> NDArray[np.float64] | None:
+    """Give the step to the maximum of the parabola that fits here.
+
+    Parameters
+    ----------
+    at : Likelihood
+        Where the search stands.
+
+    Returns
+    -------
+    numpy.ndarray or None
+        The step; None where the information is not positive.
+    """
+    scale = np.sqrt(np.maximum(np.diag(at.information), 0.0))
+    if not (scale > 0).all() or not np.isfinite(at.information).all():
+        return None
+    try:
+        factor = linalg.cho_factor(at.information / np.outer(scale, scale))
+    except linalg.LinAlgError:
+        return None
+    return np.asarray(linalg.cho_solve(factor, at.score / scale) / scale, dtype=np.float64)
+
+
+def maximise(sets: RiskSets, null: Likelihood | None = None) -> Maximum:
+    """Find the maximum by Newton's method.
+
+    Parameters
+    ----------
+    sets : RiskSets
+        Rows and slots.
+    null : Likelihood, optional
+        At no effect, where it is known.
+
+    Returns
+    -------
+    Maximum
+        The maximum, or the direction in which there is none.
+    """
+    sums = _Sums(sets)
+    null = evaluate(sets, np.zeros(sets.x.shape[1]), sums) if null is None else null
+    here = null
+    if len(sets.dead) > SAMPLED:
+        begun = evaluate(sets, _guess(sets), sums)
+        here = begun if begun.value > null.value else null
+    direction, former = here.score, np.inf
+    for iteration in range(1, STEPS + 1):
+        step = newton_step(here)
+        if step is None:
+            return Maximum(null, here, here.beta, iteration, direction)
+        direction = step
+        gain = float(step @ here.score)
+        # Where no maximum is finite the gain vanishes too, but steps stay of size 1.
+        rounding = gain <= 1e-14 and gain >= former / 4
+        if (gain <= SETTLED**2 or rounding) and np.abs(step).max() <= 1e-6:
+            return Maximum(null, here, here.beta + step, iteration)
+        former = gain
+        there, share = evaluate(sets, here.beta + step, sums), 1.0
+        while there.value < here.value - 1e-12 * abs(here.value) and share > 1e-4:
+            share /= 2
+            there = evaluate(sets, here.beta + share * step, sums)
+        here = there
+    return Maximum(null, here, here.beta, STEPS, direction)
+
+
+def _guess(sets: RiskSets) -> NDArray[np.float64]:
+    """Estimate from one row in sixteen, to begin near the maximum; its end does not depend on it."""
+    rows = np.arange(0, len(sets.order), 16)
+    number = np.full(len(sets.order), -1, dtype=np.int64)
+    number[rows] = np.arange(len(rows))
+    dead = number[sets.dead]
+    slot = sets.dead_slot[dead >= 0]
+    events = np.bincount(slot, minlength=sets.slots)
+    heavy = events if sets.weight is None else np.bincount(slot, sets.weight[rows][dead[dead >= 0]], sets.slots)
+    mean_weight = np.divide(heavy, events, out=np.zeros(sets.slots), where=events > 0)
+    tail = None if sets.tail is None else Tail(sets.tail.base[rows], sets.tail.factor)
+    entering = number[sets.entering]
+    part = RiskSets(
+        sets.order[rows], np.ascontiguousarray(sets.x[rows]), sets.centre, sets.scale,
+        None if sets.weight is None else sets.weight[rows], sets.start[rows], sets.stop[rows], dead[dead >= 0], slot,
+        np.zeros(len(slot)), mean_weight, events, sets.day, sets.stratum, sets.first, entering[entering >= 0],
+        tail,
+    )  # fmt: skip
+    sums = _Sums(part)
+    here = evaluate(part, np.zeros(sets.x.shape[1]), sums)
+    for _ in range(4):
+        step = newton_step(here)
+        if step is None:
+            break
+        there = evaluate(part, here.beta + step, sums)
+        if not there.value > here.value:
+            break
+        here = there
+    return here.beta

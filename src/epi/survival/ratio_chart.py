@@ -1,0 +1,253 @@
+"""Hazard ratios as they may be published, and their forest plot: labels, ratios with limits, numbers of events."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from epi.errors import ParameterError
+from epi.plotting import ACCENT, GRID, INK, MUTED, WARM, Chart, new_figure
+from epi.results import Counted, Release
+from epi.stats.notation import format_number, format_ratio
+from epi.stats.ratio_axis import axis_limits, decimals, log_ticks
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from epi.survival.cox import CoxModel
+    from epi.survival.data import SurvivalData
+    from epi.survival.terms import Terms
+
+Lang = Literal["fr", "en"]
+RATIO, P, PERSONS, EVENTS = 0.45, 0.6, 0.77, 0.97
+"""Right ends of the columns of numbers."""
+BLANK = "\u00a0"
+"""A blank at which no line breaks."""
+DIGITS = 4
+"""Digits of a published ratio: all digits of an estimate would tell its counts."""
+_WORDS = {
+    "en": {
+        "covariate": "Covariate", "level": "Value", "persons": "Persons", "events": "Events", "estimate": "{}",
+        "ci_low": "Low", "ci_high": "High", "p": "p", "reference": "reference",
+        "axis": "{} (log scale)", "lower": "lower hazard", "higher": "higher hazard", "ci": "({}% CI)",
+        "hidden": "hidden: small count", "cox": "Hazard ratios of {}",
+        "fine-gray": "Subdistribution hazard ratios of {}",
+        "HR": "HR", "SHR": "SHR", "any event": "any event", "nothing": "All values are hidden: small counts",
+        "note": "{how}; limits at {level}, {variance} variance{strata}. One more unit of numbers; values against the "
+                "reference of others. {tests}",
+        "robust": "robust", "information": "model", "strata": ", a baseline hazard for each stratum",
+        "efron": "Efron's ties", "breslow": "Breslow's ties", "likelihood ratio": "likelihood ratio", "wald": "Wald",
+        "score": "score", "robust score": "robust score", "weights": " Estimates are weighted, numbers are not.",
+    },
+    "fr": {
+        "covariate": "Covariable", "level": "Valeur", "persons": "Personnes", "events": "Événements", "estimate": "{}",
+        "ci_low": "Basse", "ci_high": "Haute", "p": "p", "reference": "référence",
+        "axis": "{} (échelle log)", "lower": "risque moindre", "higher": "risque accru", "ci": "(IC à {} %)",
+        "hidden": "masqué : petit effectif", "cox": "Rapports de risques instantanés : {}",
+        "fine-gray": "Rapports de risques de sous-distribution : {}",
+        "HR": "HR", "SHR": "SHR", "any event": "tout événement",
+        "nothing": "Toutes les valeurs sont masquées : petits effectifs",
+        "note": "{how} ; limites à {level}, variance {variance}{strata}. Une unité de plus pour les nombres ; chaque "
+                "valeur contre la référence pour les autres. {tests}",
+        "robust": "robuste", "information": "du modèle", "strata": ", un risque de base par strate",
+        "efron": "Ex æquo d'Efron", "breslow": "Ex æquo de Breslow", "likelihood ratio": "rapport de vraisemblance",
+        "wald": "Wald", "score": "score", "robust score": "score robuste",
+        "weights": " Les estimations sont pondérées, les effectifs ne le sont pas.",
+    },
+}  # fmt: skip
+
+
+def release_ratios(model: CoxModel, lang: Lang = "en") -> Release:
+    """Say what would be published of a model's ratios.
+
+    Parameters
+    ----------
+    model : CoxModel
+        The model.
+    lang : {"fr", "en"}, optional
+        Language of headings and notes.
+
+    Returns
+    -------
+    Release
+        A row for each number, and for each value of the others, with its persons and events; ratios fall with
+        the counts they come from.
+
+    Raises
+    ------
+    ParameterError
+        If the language is unknown.
+    """
+    if lang not in _WORDS:
+        raise ParameterError(f"lang is {lang!r}", "fr or en", "lang='en'")
+    words, settings = _WORDS[lang], model.settings
+    rows = []
+    estimates = model.table.set_index("term")
+    for name, level, column, inside in _values(model.data, model.terms):
+        told: dict[str, Any] = {
+            "covariate": name,
+            "level": level,
+            "persons": len(np.unique(model.data.person[inside])),
+            "events": int((model.data.event[inside] == settings["event_code"]).sum()),
+        }
+        if column is None:
+            # The reference: a ratio of 1 that nobody estimated.
+            told |= {"estimate": 1.0, "ci_low": np.nan, "ci_high": np.nan, "p": np.nan}
+        else:
+            one = estimates.loc[column]
+            told |= {
+                "estimate": _digits(one["hazard_ratio"]), "ci_low": _digits(one["ci_low"]),
+                "ci_high": _digits(one["ci_high"]), "p": _digits(one["p"]),
+            }  # fmt: skip
+        rows.append(told)
+    table = pd.DataFrame(rows)
+    fallen = ("estimate", "ci_low", "ci_high", "p")
+    measure = words["SHR" if settings["model"] == "fine-gray" else "HR"]
+    labels = {str(name): words[str(name)].format(measure) for name in table}
+    equals = f"={BLANK}"
+    tests = (" ; " if lang == "fr" else "; ").join(
+        f"{words[str(test)]} {format_number(statistic, 2, lang=lang)} ({df}), p{BLANK}{_p(p, lang, equals)}"
+        for test, statistic, df, p in zip(*(model.tests[column] for column in model.tests), strict=True)
+        if np.isfinite(statistic)
+    )
+    level = format_number(100 * settings["level"], 0, lang=lang) + (" %" if lang == "fr" else "%")
+    note = words["note"].format(
+        how=words[settings["ties"]], level=level, variance=words[settings["variance"]],
+        strata=words["strata"] if settings["strata_labels"] else "", tests=tests[:1].upper() + tests[1:] + ".",
+    )  # fmt: skip
+    return Release(
+        table,
+        (
+            Counted("persons", adds_up_within=("covariate",), derived=("events", *fallen)),
+            Counted("events", of="persons", adds_up_within=("covariate",), derived=fallen),
+        ),
+        words[settings["model"]].format(words.get(settings["event"], settings["event"])),
+        note + (words["weights"] if settings["weights"] else ""),
+        labels=labels,
+    )
+
+
+def _values(data: SurvivalData, terms: Terms) -> list[tuple[str, str, str | None, Any]]:
+    """List each published row: covariate, value, column of the design (None for a reference), rows of the data."""
+    everybody = np.ones(len(data), dtype=bool)
+    found: list[tuple[str, str, str | None, Any]] = []
+    for name in terms.covariates:
+        column = data.covariates[name]
+        if name in terms.levels:
+            for at, level in enumerate(terms.levels[name]):
+                found.append((name, str(level), f"{name}: {level}" if at else None, (column == level).to_numpy()))
+        elif set(column.unique()) <= {0, 1}:
+            held = column.to_numpy(dtype=np.float64) == 1
+            found += [(name, "0", None, ~held), (name, "1", name, held)]
+        else:
+            found.append((name, "", name, everybody))
+    return found
+
+
+def _digits(value: Any) -> float:
+    return float(f"{float(value):.{DIGITS - 1}e}")
+
+
+def _p(value: float, lang: Lang, sign: str = "") -> str:
+    if value < 0.001:
+        return "<\u00a00,001" if lang == "fr" else "<\u00a00.001"
+    return sign + format_number(value, 3 if value < 0.1 else 2, lang=lang)
+
+
+def draw_ratios(model: CoxModel, lang: Lang = "en") -> Chart:
+    """Make the forest plot of a model.
+
+    Parameters
+    ----------
+    model : CoxModel
+        The model.
+    lang : {"fr", "en"}, optional
+        Language.
+
+    Returns
+    -------
+    Chart
+        The figure and its table.
+    """
+    release = release_ratios(model, lang)
+    words = _WORDS[lang]
+    measure = words["SHR" if model.settings["model"] == "fine-gray" else "HR"]
+    level = f"{measure} {words['ci'].format(format_number(100 * model.settings['level'], 0, lang=lang))}"
+
+    def draw(shown: pd.DataFrame) -> Figure:
+        return _draw(shown, release.title, release.note, measure, level, words, lang)
+
+    return Chart(release, draw, f"{release.title}. {release.note}")
+
+
+def _draw(
+    shown: pd.DataFrame, title: str, note: str, measure: str, interval: str, words: dict[str, str], lang: Lang
+) -> Figure:
+    rows = len(shown)
+    single = shown["level"] == ""
+    reference = shown["ci_low"].isna() & (shown["estimate"] == 1.0)
+    labels = [
+        name if alone else f"{name}: {level}" if lang == "en" else f"{name} : {level}"
+        for name, level, alone in zip(shown["covariate"], shown["level"], single, strict=True)
+    ]
+    wide = min(0.5 + 0.075 * max(map(len, labels)), 4.5)
+    width = wide + 8.0
+    figure = new_figure(width, 1.75 + 0.36 * rows)
+    left, middle, right = figure.subplots(1, 3, sharey=True, width_ratios=[wide, 3.4, 4.6])
+    figure.get_layout_engine().set(w_pad=0, wspace=0)  # type: ignore[union-attr,call-arg]
+    places = np.arange(rows)[::-1]
+    top = rows - 0.1
+    middle.set_ylim(-0.7, rows + 0.3)
+    for axis in (left, right):
+        axis.set_axis_off()
+        axis.set_xlim(0, 1)
+    for axis in (left, middle, right):
+        for place in places[::2]:
+            axis.axhspan(place - 0.5, place + 0.5, color="#f6f7f9", lw=0, zorder=0)
+    known = shown[~reference]
+    low, high = axis_limits(known)
+    heads = ((RATIO, interval), (P, "p"), (PERSONS, words["persons"]), (EVENTS, words["events"]))
+    for x, text in heads:
+        right.text(x, top, text, color=MUTED, fontsize=8.5, va="center", ha="right")
+    for place, label, is_reference, (_, row) in zip(places, labels, reference, shown.iterrows(), strict=True):
+        left.text(0.01, place, label, va="center", fontsize=9.2).set_in_layout(False)
+        for x, count in ((PERSONS, row["persons"]), (EVENTS, row["events"])):
+            text = "–" if pd.isna(count) else format_number(float(count), 0, lang=lang)
+            right.text(x, place, text, va="center", ha="right", fontsize=9)
+        if is_reference or pd.isna(row["estimate"]):
+            said = words["reference"] if is_reference else words["hidden"]
+            right.text(RATIO, place, said, va="center", ha="right", fontsize=8.5, color=MUTED, style="italic")
+            continue
+        sure = pd.notna(row["p"]) and row["p"] <= 0.05
+        color = (WARM if row["estimate"] > 1 else ACCENT) if sure else MUTED
+        ends = max(row["ci_low"], low), min(row["ci_high"], high)
+        middle.plot(ends, [place, place], color=color, lw=1.8, solid_capstyle="butt", zorder=2)
+        for cut, end, marker in ((row["ci_low"] < low, low, "<"), (row["ci_high"] > high, high, ">")):
+            if cut:  # an arrow says that the interval goes on beyond the axis
+                middle.plot([end], [place], marker=marker, color=color, ms=6, clip_on=False, zorder=3)
+        middle.plot([row["estimate"]], [place], marker="s", ms=6, color=color, mec="white", mew=0.8, zorder=4)
+        weight = "bold" if sure else "normal"
+        text = format_ratio(row["estimate"], row["ci_low"], row["ci_high"], lang=lang)
+        right.text(RATIO, place, text, va="center", ha="right", fontsize=9, fontweight=weight)
+        right.text(P, place, _p(float(row["p"]), lang), va="center", ha="right", fontsize=9, fontweight=weight)
+    middle.axvline(1, color=INK, lw=0.9, zorder=1)
+    middle.set_xscale("log")
+    middle.set_xlim(low, high)
+    ticks = log_ticks(low, high)
+    middle.set_xticks(ticks, [format_number(tick, decimals(ticks), lang=lang) for tick in ticks])
+    middle.minorticks_off()
+    middle.tick_params(axis="y", left=False)
+    middle.spines["left"].set_visible(False)
+    middle.grid(axis="x", color=GRID, lw=0.7, zorder=0)
+    middle.set_axisbelow(True)
+    middle.set_xlabel(words["axis"].format(measure), fontsize=8.5)
+    heading = {"transform": middle.get_yaxis_transform(), "color": MUTED, "fontsize": 8, "va": "center"}
+    middle.text(0.0, top, f"← {words['lower']}", **heading)
+    middle.text(1.0, top, f"{words['higher']} →", ha="right", **heading)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+    wrapped = "\n".join(textwrap.wrap(note, int(16 * width)))
+    figure.supxlabel(wrapped, x=0.01, ha="left", fontsize=7.8, color=MUTED)
+    return figure
