@@ -15,6 +15,8 @@ from epi.survival.gray import compare_incidence
 from epi.survival.hazard import CumulativeHazard, estimate_cumulative_hazard
 from epi.survival.incidence import CumulativeIncidence, estimate_cumulative_incidence
 from epi.survival.life_table import INFANT_DEATHS, LifeTable, build_life_table, life_table
+from epi.survival.prediction import PredictedSurvival
+from epi.survival.proportionality import Proportionality
 from epi.survival.restricted_mean import RestrictedMean, compare_rmst, estimate_rmst
 
 __all__ = [
@@ -24,6 +26,8 @@ __all__ = [
     "CumulativeHazard",
     "CumulativeIncidence",
     "LifeTable",
+    "PredictedSurvival",
+    "Proportionality",
     "RestrictedMean",
     "SurvivalCurves",
     "SurvivalData",

@@ -19,15 +19,18 @@ from epi.survival.curves import wants_robust
 from epi.survival.estimability import check_columns, check_information, explain_divergence, refuse
 from epi.survival.groups import By, split_groups
 from epi.survival.partial_likelihood import Ties, build_risk_sets, evaluate, maximise
+from epi.survival.prediction import PredictedSurvival, estimate_baseline, predict_survival
+from epi.survival.proportionality import Proportionality, Transform, check_proportional
 from epi.survival.ratio_chart import Lang, draw_ratios, release_ratios
 from epi.survival.terms import Terms, build_terms
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from epi.plotting import Chart
     from epi.results import Release
     from epi.survival.data import SurvivalData
+    from epi.survival.limits import IntervalScale
     from epi.survival.partial_likelihood import Likelihood, Maximum, RiskSets
 
 FEW_CLUSTERS = 20
@@ -115,6 +118,60 @@ class CoxModel:
         return residual_table(
             kind, self.sets, self.best, self.terms.names, self.naive_covariance, self.coefficients, self.strata_labels
         )
+
+    def baseline(self) -> pd.DataFrame:
+        """Give the cumulative hazard of somebody with every number 0 and every category its reference.
+
+        Returns
+        -------
+        pandas.DataFrame
+            `stratum` where there are some, `time` (days with events), `at_risk` and `events` (rows), `hazard`, `se`.
+        """
+        return estimate_baseline(self)
+
+    def predict_survival(
+        self, profiles: pd.DataFrame, *, at_years: ArrayLike | None = None, from_years: float | None = None,
+        interval: IntervalScale = "log-log", level: float | None = None,
+    ) -> PredictedSurvival:  # fmt: skip
+        """Predict the survival of profiles.
+
+        Parameters
+        ----------
+        profiles : pandas.DataFrame
+            A row for each profile, named by its index, with a column for each covariate of the model.
+        at_years : array-like, optional
+            Times; every day with an event by default.
+        from_years : float, optional
+            Time at which the curves are 1: survival among those without event then. Where persons enter
+            late nothing is known of earlier times.
+        interval : {"log-log", "log", "plain", "logit", "arcsin"}, optional
+            Scale of the confidence interval.
+        level : float, optional
+            Confidence level; the model's by default.
+
+        Returns
+        -------
+        PredictedSurvival
+            The curves, in every stratum.
+        """
+        return predict_survival(
+            self, profiles, at_years=at_years, from_years=from_years, interval=interval, level=level
+        )
+
+    def check_proportional(self, transform: Transform = "km") -> Proportionality:
+        """Test whether log hazard ratios change with time.
+
+        Parameters
+        ----------
+        transform : {"km", "rank", "identity", "log"}, optional
+            The function of time along which they are looked for.
+
+        Returns
+        -------
+        Proportionality
+            A chi-square for each covariate and for all.
+        """
+        return check_proportional(self, transform)
 
     def release(self, *, lang: Lang = "en") -> Release:
         """Say what would be published: ratios with the persons and events they come from.

@@ -21,6 +21,7 @@ from epi.stats.notation import format_number
 from epi.survival.data import DAYS_PER_YEAR, SCALE_WORDS
 from epi.survival.groups import ALL
 from epi.survival.incidence import incidence_columns
+from epi.survival.picture import draw_nothing, dress_figure, frame_time, percent_axis, time_ticks
 from epi.survival.reporting import (
     LABELS,
     published_least,
@@ -197,7 +198,7 @@ def draw_stack(found: CumulativeIncidence, lang: Lang, min_count: int | None, ye
         read = [columns[cause][1] for cause in causes]
         parts = [(group, part) for group, part in parts if part[read].notna().all(axis=1).sum() > 1]
         if not parts:
-            return _nothing(words)
+            return draw_nothing(words["hidden"])
         width = 3.1 * len(parts) + 3.0
         figure = new_figure(width, 4.4)
         axes = figure.subplots(1, len(parts), sharey=True, squeeze=False, gridspec_kw={"wspace": 0.12})[0]
@@ -207,9 +208,9 @@ def draw_stack(found: CumulativeIncidence, lang: Lang, min_count: int | None, ye
             rest = np.maximum(1 - np.sum(heights, axis=0), 0)
             axis.stackplot(kept["years"].to_numpy(float), *heights, rest, colors=[*PALETTE[: len(causes)], "#eef1f4"],
                            labels=[*causes, words["free"]], lw=0)  # fmt: skip
-            _frame(axis, kept["years"].min(), kept["years"].max(), ticks, lang)
+            frame_time(axis, kept["years"].min(), kept["years"].max(), ticks, lang)
             axis.set_ylim(0, 1)
-            _percent(axis, lang)
+            percent_axis(axis, lang)
             if len(groups) > 1:
                 axis.set_title(str(group), fontsize=9.5)
             axis.set_xlabel(_axis_label(found, words, lang))
@@ -217,7 +218,7 @@ def draw_stack(found: CumulativeIncidence, lang: Lang, min_count: int | None, ye
         handles, labels = axes[-1].get_legend_handles_labels()
         # In the order of the picture, from top to bottom.
         axes[-1].legend(handles[::-1], labels[::-1], loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=8.5)
-        return _dress(figure, title, shown.note, width)
+        return dress_figure(figure, title, shown.note, width)
 
     return Chart(shown, draw, f"{title}. {shown.note}")
 
@@ -244,7 +245,7 @@ def _lines(
         parts = [(group, _part(table, group), PALETTE[at]) for at, group in enumerate(groups)]
         known = pd.concat([part.dropna(subset=[estimate]) for _, part, _ in parts])
         if known.empty:
-            return _nothing(words)
+            return draw_nothing(words["hidden"])
         figure = new_figure(7.4, 4.3 + 0.19 * len(groups))
         axis = figure.subplots()
         for group, part, color in parts:
@@ -257,7 +258,7 @@ def _lines(
             axis.text(
                 0.99, 0.98, words["some"], transform=axis.transAxes, ha="right", va="top", fontsize=8, color=MUTED
             )
-        _frame(axis, table["years"].min(), table["years"].max(), ticks, lang)
+        frame_time(axis, table["years"].min(), table["years"].max(), ticks, lang)
         axis.set_ylabel(title if len(title) < 45 else textwrap.shorten(title, 45, placeholder="…"))
         if kind == "hazard":
             axis.set_ylim(bottom=0)
@@ -265,7 +266,7 @@ def _lines(
         else:
             highest = float(known[[estimate, high]].max().max())
             axis.set_ylim(0, 1.02 if kind == "survival" or highest > 0.5 else max(highest * 1.15, 0.02))
-            _percent(axis, lang)
+            percent_axis(axis, lang)
         axis.grid(axis="y", color=GRID, lw=0.7)
         axis.set_axisbelow(True)
         axis.set_xlabel(_axis_label(found, words, lang))
@@ -273,7 +274,7 @@ def _lines(
         _numbers(axis, lines, ticks, lang, words["risk"])
         if len(groups) > 1:
             axis.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=min(len(groups), 5), fontsize=8.5)
-        return _dress(figure, title, shown.note, 7.4)
+        return dress_figure(figure, title, shown.note, 7.4)
 
     return Chart(shown, draw, f"{title}. {shown.note}")
 
@@ -323,35 +324,6 @@ def _axis_label(found: Any, words: dict[str, str], lang: Lang) -> str:
     return f"{SCALE_WORDS[found.data.scale][lang]} ({words['years']})"
 
 
-def _nothing(words: dict[str, str]) -> Figure:
-    figure = new_figure(6, 2.5)
-    axis = figure.subplots()
-    axis.set_axis_off()
-    axis.text(0.5, 0.5, words["hidden"], ha="center", va="center", color=MUTED, transform=axis.transAxes)
-    return figure
-
-
-def _ticks(low: float, high: float, step: float) -> np.ndarray:
-    return np.arange(int(np.ceil(low / step - 1e-6)), int(np.floor(high / step + 1e-6)) + 1) * step
-
-
-def _frame(axis: Axes, low: float, high: float, step: float, lang: Lang) -> None:
-    low, high = float(low), float(high)
-    pad = 0.02 * max(high - low, step / 12)
-    axis.set_xlim(low - pad, high + pad)
-    ticks = _ticks(low, high, step)
-    digits = 0 if np.allclose(ticks, np.round(ticks)) else 2
-    axis.set_xticks(ticks, [format_number(float(tick), digits, lang=lang) for tick in ticks])
-
-
-def _percent(axis: Axes, lang: Lang) -> None:
-    top = axis.get_ylim()[1]
-    digits = 0 if top > 0.2 else 1
-    axis.yaxis.set_major_formatter(
-        lambda value, _: format_number(100 * value, digits, lang=lang) + (" %" if lang == "fr" else "%")
-    )
-
-
 def _numbers(axis: Axes, lines: Sequence[tuple[str, pd.DataFrame, str]], step: float, lang: Lang, heading: str) -> None:
     """Write the numbers at risk under the axis, at its ticks."""
     mark = read_policy().mark
@@ -364,7 +336,7 @@ def _numbers(axis: Axes, lines: Sequence[tuple[str, pd.DataFrame, str]], step: f
             _write(axis, heading, 0, -45, MUTED, aside=True)
         _write(axis, textwrap.shorten(label, 22, placeholder="…"), 0, down, color, aside=True)
         numbers = dict(zip(part["years"], part["at_risk"], strict=True))
-        for tick in _ticks(low, high, step):
+        for tick in time_ticks(low, high, step):
             # Round times fall on whole days: they are known to the second decimal of a year.
             found = [value for year, value in numbers.items() if abs(year - tick) < 0.011]
             if not found:
@@ -382,10 +354,3 @@ def _write(axis: Axes, text: str, x: float, down: float, color: str, *, aside: b
         xytext=(-20 if aside else 0, down), textcoords="offset points", ha="right" if aside else "center", va="center",
         fontsize=8, color=color, annotation_clip=False,
     )  # fmt: skip
-
-
-def _dress(figure: Figure, title: str, note: str, width: float) -> Figure:
-    figure.suptitle("\n".join(textwrap.wrap(title, int(11 * width))), x=0.01, ha="left", fontsize=11, fontweight="bold")
-    wrapped = "\n".join(textwrap.wrap(note, int(17 * width)))
-    figure.supxlabel(wrapped, x=0.01, ha="left", fontsize=7.8, color=MUTED)
-    return figure

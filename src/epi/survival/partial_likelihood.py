@@ -203,6 +203,8 @@ class Likelihood:
         Sum over terms of w m / (S - f D), m being the mean of the covariates, and of f times that.
     mean : numpy.ndarray, shape (slots, columns)
         Mean of the covariates over the day's terms.
+    risk_x, dead_x : numpy.ndarray, shape (slots, columns)
+        Weighted risks times covariates, summed over the risk set and over those with the event.
     """
 
     beta: NDArray[np.float64]
@@ -217,6 +219,8 @@ class Likelihood:
     drift: NDArray[np.float64]
     drift_fraction: NDArray[np.float64]
     mean: NDArray[np.float64]
+    risk_x: NDArray[np.float64]
+    dead_x: NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -558,7 +562,35 @@ def evaluate(sets: RiskSets, beta: NDArray[np.float64], sums: _Sums | None = Non
             information = (information + information.T) / 2
         else:
             value, information = -np.inf, np.full((len(beta), len(beta)), np.nan)
-    return Likelihood(beta, value, score, information, risk, s0, hazard, hazard_f, steps, drift, drift_f, mean)
+    return Likelihood(beta, value, score, information, risk, s0, hazard, hazard_f, steps, drift, drift_f, mean, s1, d1)
+
+
+def weighted_information(sets: RiskSets, at: Likelihood, factor: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sum the variances of the covariates in risk sets, each day times a factor.
+
+    Parameters
+    ----------
+    sets : RiskSets
+        Rows and slots.
+    at : Likelihood
+        The likelihood.
+    factor : numpy.ndarray, shape (slots,)
+        Factor of each day; may be negative.
+
+    Returns
+    -------
+    numpy.ndarray, shape (columns, columns)
+        The information where every factor is 1.
+    """
+    through = exposure(sets, at.hazard * factor)
+    through[sets.dead] -= (at.hazard_fraction * factor)[sets.dead_slot]
+    through *= at.risk if sets.weight is None else at.risk * sets.weight
+    total = np.zeros_like(at.information)
+    for rows in sets.chunks():
+        total += sets.x[rows].T @ (sets.x[rows] * through[rows, None])
+    weighed = factor[:, None]
+    found = total - (at.risk_x.T @ (at.drift * weighed) - at.dead_x.T @ (at.drift_fraction * weighed))
+    return np.asarray((found + found.T) / 2, dtype=np.float64)
 
 
 def newton_step(at: Likelihood) -> NDArray[np.float64] | None:

@@ -1,0 +1,288 @@
+"""What a proportional hazards model predicts: the baseline hazard, and survival curves of profiles with their limits.
+
+The baseline is Breslow's, or with Efron's ties the one that belongs to them: as ``survfit.coxph`` in R.
+The variance of a curve has two parts, of the baseline's steps and of the coefficients (Tsiatis, Ann
+Stat 1981); the second one is robust where the model's variance is.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from epi.errors import DisclosureError, ParameterError
+from epi.survival.counting import count_days
+from epi.survival.curves import whole_days
+from epi.survival.data import DAYS_PER_YEAR
+from epi.survival.groups import ALL
+from epi.survival.limits import IntervalScale, check_interval, probability_limits
+from epi.survival.reporting import declare, published_least, read_published, reporting_rows
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from epi.plotting import Chart
+    from epi.results import Release
+    from epi.survival.cox import CoxModel
+    from epi.survival.curves import Lang
+
+
+@dataclass(frozen=True)
+class PredictedSurvival:
+    """Survival curves of profiles.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        `profile`, `stratum` where there are some, `time` (days), `hazard` (cumulative), `hazard_se`, `survival`,
+        `se`, `ci_low`, `ci_high`; missing after the end of the stratum's follow-up.
+    profiles : pandas.DataFrame
+        The profiles, by name.
+    settings : mapping
+        What determined the curves.
+    model : CoxModel
+        The model they come from.
+    """
+
+    table: pd.DataFrame
+    profiles: pd.DataFrame
+    settings: Mapping[str, Any]
+    model: CoxModel = field(repr=False, compare=False)
+
+    def release(self, *, min_count: int | None = None, years: float | None = None) -> Release:
+        """Say what would be published: curves at times between which nothing happens to few persons.
+
+        Parameters
+        ----------
+        min_count : int, optional
+            Fewest persons an interval between two times may tell of; the policy's by default.
+        years : float, optional
+            Distance of the times asked for.
+
+        Returns
+        -------
+        Release
+            Numbers at risk and events of everybody, and each profile's survival.
+
+        Raises
+        ------
+        DisclosureError
+            If events are repeated, curves were asked for at chosen times only, or no time will do.
+        """
+        return _release(self, min_count, years)[0]
+
+    def chart(self, *, lang: Lang = "en", min_count: int | None = None, years: float | None = None) -> Chart:
+        """Draw the curves of the profiles, from what may be published.
+
+        Parameters
+        ----------
+        lang : {"fr", "en"}, optional
+            Language of the picture.
+        min_count : int, optional
+            Fewest persons an interval between two times may tell of; the policy's by default.
+        years : float, optional
+            Distance of the times asked for.
+
+        Returns
+        -------
+        Chart
+            A panel for each stratum, a line for each profile.
+        """
+        from epi.survival.prediction_chart import draw_prediction
+
+        release, least = _release(self, min_count, years)
+        return draw_prediction(self, release, lang, least, years)
+
+    def _repr_html_(self) -> str:
+        body = self.table.to_html(index=False, max_rows=20, float_format="{:,.4f}".format, na_rep="–")
+        return f"<p>{html.escape(str(self.settings['title']))}</p>{body}"
+
+
+def columns_of(name: str) -> tuple[str, str, str]:
+    """Name the published columns of a profile.
+
+    Parameters
+    ----------
+    name : str
+        The profile.
+
+    Returns
+    -------
+    tuple of str
+        Columns of the survival and of its limits.
+    """
+    return f"survival_{name}", f"ci_low_{name}", f"ci_high_{name}"
+
+
+def estimate_baseline(model: CoxModel) -> pd.DataFrame:
+    """Give the cumulative hazard of somebody with every number 0 and every category its reference.
+
+    Parameters
+    ----------
+    model : CoxModel
+        The model.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `stratum` where there are some, `time` (days with events), `at_risk` and `events` (rows), `hazard`, `se`.
+    """
+    sets = model.sets
+    zero = -sets.centre / sets.scale
+    hazard, variance = _cumulate(model, zero, None)
+    change = np.bincount(sets.start, minlength=sets.slots) - np.bincount(sets.stop, minlength=sets.slots)
+    # Rows enter in the slot of their start and are gone from that of their stop on, within their stratum.
+    at_risk = np.cumsum(change)
+    kept = sets.events > 0
+    table = pd.DataFrame({
+        "time": sets.day, "at_risk": at_risk, "events": sets.events, "hazard": hazard, "se": np.sqrt(variance),
+    })  # fmt: skip
+    if model.strata_labels:
+        table.insert(0, "stratum", np.asarray(model.strata_labels, dtype=object)[sets.stratum])
+    return table[kept].reset_index(drop=True)
+
+
+def predict_survival(
+    model: CoxModel, profiles: pd.DataFrame, *, at_years: ArrayLike | None = None, from_years: float | None = None,
+    interval: IntervalScale = "log-log", level: float | None = None,
+) -> PredictedSurvival:  # fmt: skip
+    """Predict the survival of profiles.
+
+    Parameters
+    ----------
+    model : CoxModel
+        The model.
+    profiles : pandas.DataFrame
+        A row for each profile, named by its index, with a column for each covariate of the model.
+    at_years : array-like, optional
+        Times; every day with an event by default.
+    from_years : float, optional
+        Time at which the curves are 1: survival among those without event then. Where persons enter late
+        nothing is known of earlier times.
+    interval : {"log-log", "log", "plain", "logit", "arcsin"}, optional
+        Scale of the confidence interval.
+    level : float, optional
+        Confidence level; the model's by default.
+
+    Returns
+    -------
+    PredictedSurvival
+        The curves, in every stratum.
+
+    Raises
+    ------
+    ParameterError
+        If an option or a covariate is unknown, or two profiles have one name.
+    DataError
+        If a profile has a missing value or an unknown category.
+    """
+    level = float(model.settings["level"]) if level is None else level
+    check_interval(interval, level)
+    table = profiles if isinstance(profiles, pd.DataFrame) else pd.DataFrame(profiles)
+    names = [str(name) for name in table.index]
+    if not names or len(set(names)) < len(names):
+        raise ParameterError("profiles are absent, or two have one name", "a row for each, named by its index")
+    sets = model.sets
+    design = np.column_stack(model.terms.columns(table))
+    scaled = (design - sets.centre) / sets.scale
+    start = None if from_years is None else int(whole_days(from_years, "years")[0])
+    days = None if at_years is None else whole_days(at_years, "years")
+    if start is not None and days is not None and (days < start).any():
+        raise ParameterError("a time comes before from_years", "times after the curves' start")
+    ends = np.full(len(sets.first) - 1, np.iinfo(np.int64).min)
+    np.maximum.at(ends, sets.stratum[sets.stop], model.data.exit[sets.order])
+    parts = []
+    for name, row in zip(names, scaled, strict=True):
+        hazard, variance = _cumulate(model, row, start)
+        for stratum, end in enumerate(ends):
+            slots = np.arange(sets.first[stratum], sets.first[stratum + 1] - 1)
+            if start is not None:
+                slots = slots[sets.day[slots] > start]
+            times = sets.day[slots] if days is None else days
+            step = np.searchsorted(sets.day[slots], times, side="right")
+            known = times <= end
+            read = [
+                np.where(known, np.concatenate([[0.0], values[slots]])[step], np.nan)
+                for values in (hazard, np.sqrt(variance))
+            ]
+            part: dict[str, Any] = {"profile": name}
+            if model.strata_labels:
+                part["stratum"] = model.strata_labels[stratum]
+            survival = np.exp(-read[0])
+            error = survival * read[1]
+            low, high = probability_limits(survival, error, interval, level)
+            parts.append(pd.DataFrame({
+                **part, "time": times, "hazard": read[0], "hazard_se": read[1], "survival": survival, "se": error,
+                "ci_low": low, "ci_high": high,
+            }))  # fmt: skip
+    settings = {
+        "title": f"Survival without {model.settings['event']}", "event": model.settings["event"], "interval": interval,
+        "level": level, "from_days": start, "chosen": days is not None, "variance": model.settings["variance"],
+        "ties": model.settings["ties"], "weights": model.settings["weights"], "profiles": names,
+    }  # fmt: skip
+    return PredictedSurvival(pd.concat(parts, ignore_index=True), table.set_axis(names, axis=0), settings, model)
+
+
+def _cumulate(
+    model: CoxModel, row: NDArray[np.float64], start: int | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Cumulate the hazard of a row of the design, and its variance, by slot."""
+    sets, best = model.sets, model.best
+    there = np.ones(sets.slots, dtype=bool) if start is None else sets.day > start
+    ratio = float(np.exp(row @ best.beta))
+    hazard = sets.cumulate(best.hazard * there)
+    steps = sets.cumulate(best.steps * there)
+    lean = hazard[:, None] * row - sets.cumulate(best.drift * there[:, None])
+    covariance = model.covariance * np.outer(sets.scale, sets.scale)
+    variance = steps + ((lean @ covariance) * lean).sum(axis=1)
+    return hazard * ratio, variance * ratio**2
+
+
+def _release(found: PredictedSurvival, min_count: int | None, years: float | None) -> tuple[Release, int]:
+    model = found.model
+    if model.settings["repeated"]:
+        raise DisclosureError(
+            "repeated events count events, not persons", "a first event for each person",
+            "publish the model's ratios, or the time to the first event",
+        )  # fmt: skip
+    if found.settings["chosen"]:
+        raise DisclosureError(
+            "curves at chosen times may tell of few persons", "times found from the numbers of persons",
+            "leave at_years= out, and give years= to release() or chart()",
+        )  # fmt: skip
+    least = published_least(min_count)
+    sets, data, start = model.sets, model.data, found.settings["from_days"]
+    labels: Sequence[str] = model.strata_labels or (ALL,)
+    group = np.empty(len(data), dtype=np.int64)
+    group[sets.order] = sets.stratum[sets.stop]
+    if start is not None:
+        # What happened before the curves' start is not told: the first time read is far enough from it.
+        group, data = group[data.exit > start], data.window(start)
+    counts = count_days(data, group if len(labels) > 1 else None, len(labels))
+    rows, _ = reporting_rows(counts, counts.events.sum(axis=2, keepdims=True), labels, least, years)
+    table, estimates = rows.rename(columns={"events_0": "events"}), list[str]()
+    headings: dict[str, str] = {}
+    curves = found.table.rename(columns={"stratum": "group"}) if model.strata_labels else found.table.assign(group=ALL)
+    for name in found.settings["profiles"]:
+        values = read_published(
+            curves[curves["profile"] == name], rows, {"survival": 1.0, "ci_low": 1.0, "ci_high": 1.0}
+        )
+        columns = columns_of(name)
+        table = table.join(values.set_axis(list(columns), axis=1))
+        estimates += columns
+        headings |= {columns[0]: f"{name}: survival", columns[1]: f"{name}: low", columns[2]: f"{name}: high"}
+    after = f", among those without event at {start / DAYS_PER_YEAR:.2f} years" if start is not None else ""
+    note = (
+        f"Proportional hazards of {', '.join(model.terms.covariates)}; limits at {found.settings['level']:.0%} on the "
+        f"{found.settings['interval']} scale, {found.settings['variance']} variance. Read at times between which each "
+        f"number of persons is nobody or at least {least}; numbers are of everybody, whatever their profile."
+    )
+    if found.settings["weights"]:
+        note += " Estimates are weighted, numbers of persons are not."
+    title = f"Predicted survival without {found.settings['event']}{after}"
+    return declare(table.drop(columns="time"), estimates, title, note, ["events"], headings), least
