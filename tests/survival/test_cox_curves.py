@@ -102,13 +102,15 @@ def test_published_predictions_tell_of_enough_persons() -> None:
     gone[[name for name in gone if name.startswith("survival")]] = np.nan
     assert "hidden" in curves.chart().figure(gone).axes[0].texts[0].get_text()
     later = model.predict_survival(pd.DataFrame({"old": [1]}), from_years=4.1)
-    begun = later.release().table.groupby("group").first()
-    # From the curves' start to the first time, too, nothing is told of few.
-    for site, row in begun.iterrows():
+    # From the curves' start to the first event told of, too, nothing is told of few.
+    table = later.release().table
+    assert table["years"].min() >= 4.1
+    for site, rows in table.groupby("group"):
+        row = rows[rows["events"] > 0].iloc[0]
         inside = (data.covariates["site"] == site) & (data.event > 0) & (data.exit > 4.1 * 365.25)
-        assert row["years"] > 4.1
         assert row["events"] == (inside & (data.exit < (row["years"] + 0.005) * 365.25)).sum()
         assert row["events"] > 10
+        assert rows["survival_0"].iloc[0] == 1
     assert "4.10 years" in later.release().title
     with pytest.raises(DisclosureError, match="chosen times"):
         model.predict_survival(pd.DataFrame({"old": [1]}), at_years=[2]).release()
