@@ -2,7 +2,7 @@
 
 Usage: EPI_OPEN_DATA=... EPI_REFERENCE_DATA=... python scripts/derive_world_data.py
 
-Writes into ``src/epi/world/data``: ``age_shares_bv.csv.gz``, ``age_sex_france.csv`` and
+Writes into ``src/epi/world/data``: ``age_shares_bv.csv.gz``, ``age_sex_france.csv``, ``births_france.csv`` and
 ``diseases.csv.gz``. Same inputs, same bytes. Sources and licences: ``SOURCES.md`` beside them.
 """
 
@@ -123,6 +123,45 @@ def derive_ages(open_data: Path) -> None:
     national["sex"] = national["sex"].map({"male": "M", "female": "F"})
     table = national.groupby(["sex", "age_low"], as_index=False)["population"].sum()
     write_table(table.rename(columns={"population": "persons"}), "age_sex_france.csv")
+
+
+# Births registered, in thousands, of years outside the table of the open data (INSEE, civil registration):
+# metropolitan France until 1981, France from 2020 on, where the table holds an early estimate.
+BIRTHS_1960 = [
+    820,
+    839,
+    833,
+    869,
+    878,
+    866,
+    864,
+    841,
+    836,
+    842,
+    850,
+    881,
+    878,
+    857,
+    801,
+    745,
+    720,
+    745,
+    737,
+    757,
+    800,
+    805,
+]
+BIRTHS_2020 = [735, 742, 726, 678, 663]
+
+
+def derive_births(open_data: Path) -> None:
+    """Lay out the births of France by year."""
+    table = pd.read_csv(open_data / "births_deaths_france_1982_2021.csv.gz").query("1982 <= year <= 2019")
+    table = table.drop_duplicates("year", keep="last")  # 2014 is there without Mayotte, then with it
+    births = (
+        [1000 * n for n in BIRTHS_1960] + table["live_births"].astype(int).tolist() + [1000 * n for n in BIRTHS_2020]
+    )
+    write_table(pd.DataFrame({"year": range(1960, 2025), "births": births}), "births_france.csv")
 
 
 def tail_curve() -> np.ndarray:
@@ -292,4 +331,5 @@ def describe(code: int, level: str, disorder: int, fsmr: str, weight: float) -> 
 
 if __name__ == "__main__":
     derive_ages(folder("EPI_OPEN_DATA"))
+    derive_births(folder("EPI_OPEN_DATA"))
     derive_diseases(folder("EPI_REFERENCE_DATA"))

@@ -29,8 +29,9 @@ from epi.world.faults import inject_faults
 from epi.world.journey import build_journey
 from epi.world.layout import write_csv
 from epi.world.network import network_tables
+from epi.world.newborns import EXTRACTION, Newborns, draw_newborns
 from epi.world.panel import build_panel
-from epi.world.patients import EXTRACTION, REGISTRY_SHARE, build_patients
+from epi.world.patients import REGISTRY_SHARE, build_patients
 from epi.world.population import METHOD, count_persons, population_table
 from epi.world.records import patient_table
 from epi.world.territory import Territory, choose_territory, earth_points
@@ -163,7 +164,8 @@ def _build(
 ) -> tuple[dict[str, Any], dict[str, int]]:
     counts = count_persons(territory, seed)
     exposures, described = build_exposures(territory, seed, source)
-    _write_reference(out / "reference", territory, counts, exposures, described)
+    newborns = draw_newborns(territory, seed)
+    _write_reference(out / "reference", territory, counts, exposures, described, newborns)
     panel = build_panel(territory, exposures, described, seed)
     if panel is not None:
         write_parquet(out / "reference" / "exposure_panel.parquet", panel[0])
@@ -175,13 +177,13 @@ def _build(
     )
     cases = draw_cases(territory, counts, exposures, near, seed)
     catalogue = load_catalogue()
-    patients = build_patients(territory, counts, cases, centres, catalogue, seed)
+    patients = build_patients(territory, counts, cases, newborns, centres, catalogue, seed)
     del counts
     journey = build_journey(patients, points, centres, seed)
-    diagnoses = build_diagnoses(patients, journey.first_site, centres, catalogue, seed)
+    diagnoses = build_diagnoses(patients, newborns, journey.first_site, centres, catalogue, seed)
     opposed = opposition.build_oppositions(patients, journey.first_site, centres, seed)
     tables = network_tables(centres)
-    tables["patient"] = patient_table(patients, territory, journey, centres, catalogue, seed)
+    tables["patient"] = patient_table(patients, newborns, territory, journey, centres, catalogue, seed)
     tables |= {"opposition": opposed.table, "care": journey.care} | diagnoses.tables
     tables |= annexes.annex_tables(patients, journey, seed)
     tables["activity"] = annexes.link_fetuses(journey.activity, journey, patients, tables["fetus"], tables["pregnancy"])
@@ -203,7 +205,17 @@ def _build(
         },
     )
     write_truth(
-        out / "truth", territory, cases, patients, journey, centres, opposed, injected, cascades, catalogue.table
+        out / "truth",
+        territory,
+        cases,
+        newborns,
+        patients,
+        journey,
+        centres,
+        opposed,
+        injected,
+        cascades,
+        catalogue.table,
     )
     return _describe(territory, seed, rate, described, cases, rows, injected, nomenclature), rows
 
@@ -214,6 +226,7 @@ def _write_reference(
     counts: NDArray[np.int32],
     exposures: pd.DataFrame,
     described: dict[str, Any],
+    newborns: Newborns,
 ) -> None:
     write_parquet(folder / "population.parquet", population_table(territory, counts))
     write_json(
@@ -228,6 +241,19 @@ def _write_reference(
             "persons": territory.persons,
             "territory": territory.words,
             "origin": "open data",
+        },
+    )
+    write_parquet(folder / "births.parquet", newborns.births)
+    write_json(
+        folder / "births.json",
+        {
+            "label_en": "Live births by département and year",
+            "label_fr": "Naissances vivantes par département et année",
+            "method": "births of France shared out by today's population of the communes that are there",
+            "source": "INSEE, civil registration",
+            "licence": "Licence Ouverte 2.0",
+            "territory": territory.words,
+            "origin": "synthetic shares of real totals",
         },
     )
     write_parquet(folder / "exposures.parquet", exposures)

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from epi.world.centres import FILIERES
+from epi.world.newborns import planted_codes
 from epi.world.population import read_data
 from epi.world.streams import choose
 
@@ -139,6 +140,7 @@ def load_catalogue() -> Catalogue:
     """
     table = read_data("diseases.csv.gz").reset_index(drop=True)
     level = table["level"].to_numpy()
+    drawn = ~table["orpha_code"].isin(planted_codes()).to_numpy()
     onset = np.zeros((len(table) + 1, len(ONSET)))
     letters = list(ONSET)
     for row, text in enumerate(table["onset"]):
@@ -154,7 +156,7 @@ def load_catalogue() -> Catalogue:
     return Catalogue(
         table,
         np.array([position[name] for name in table["fsmr"]], dtype=np.int64),
-        np.flatnonzero((level == "disorder") & (table["weight"] > 0).to_numpy()),
-        np.flatnonzero((level == "group") | (level == "not_rare")),
+        np.flatnonzero((level == "disorder") & (table["weight"] > 0).to_numpy() & drawn),
+        np.flatnonzero(((level == "group") | (level == "not_rare")) & drawn),
         onset,
     )

@@ -24,6 +24,7 @@ from epi.world.layout import (
     numbers,
     truths,
 )
+from epi.world.newborns import Newborns
 from epi.world.opposition import every_year
 from epi.world.patients import EXTRACTION, FETUS, Patients
 from epi.world.streams import choose, hexadecimal, open_stream, scramble
@@ -95,7 +96,12 @@ class Diagnoses:
 
 
 def build_diagnoses(
-    patients: Patients, site: NDArray[np.int64], centres: Centres, catalogue: Catalogue, seed: int
+    patients: Patients,
+    newborns: Newborns,
+    site: NDArray[np.int64],
+    centres: Centres,
+    catalogue: Catalogue,
+    seed: int,
 ) -> Diagnoses:
     """Write the diagnoses of all patients.
 
@@ -103,6 +109,8 @@ def build_diagnoses(
     ----------
     patients : Patients
         The patients.
+    newborns : Newborns
+        Those born with a disease of newborn screening.
     site : numpy.ndarray
         Row of each patient's first site.
     centres : Centres
@@ -138,7 +146,7 @@ def build_diagnoses(
     diagnosis_id = hexadecimal(scramble(np.arange(n), seed, "diagnosis"))
     made = (status <= 1) | ((status >= 3) & (status <= 4))
     columns = _ages(patients, patient, made, als, catalogue, disease, generator)
-    columns |= _origins(patients, patient, disease, als, catalogue, seed)
+    columns |= _origins(patients, newborns, patient, disease, als, catalogue, seed)
     orpha = np.append(catalogue.table["orpha_code"].to_numpy(), 0)[disease]
     dated = (status <= 1) & (generator.random(n) < np.where(als, DATED_ALS, DATED))
     day = patients.diagnosis[patient]
@@ -208,6 +216,7 @@ def _ages(
 
 def _origins(
     patients: Patients,
+    newborns: Newborns,
     patient: NDArray[np.int64],
     disease: NDArray[np.int64],
     als: NDArray[np.bool_],
@@ -224,7 +233,7 @@ def _origins(
     familial = generator.random(n) < np.where(als, FAMILIAL, np.where(mode < 5, 0.4, 0.08))
     mode = np.where(als, np.where(familial, 0, 5), mode)
     born = every_year(patients.birth[patient])
-    screened = np.isin(np.append(catalogue.table["disorder_code"].to_numpy(), 0)[disease], [716, 90794, 232, 586, 442])
+    screened = np.append(newborns.table["screened"].to_numpy(), False)[patients.newborn[patient]]
     asked = generator.random(n)
     return {
         "sporadic_familial": codes(
@@ -235,7 +244,7 @@ def _origins(
         ),
         "inheritance": labels(mode, modes, (mode == 7) | (generator.random(n) < 0.3)),
         "newborn_screening": labels(
-            np.where(screened & (born >= 2002) & (asked < 0.9), 0, np.where(asked < 0.85, 1, 2)),
+            np.where(screened & (asked < 0.9), 0, np.where(asked < 0.85, 1, 2)),
             ["yes", "no", "unknown"],
             (born < 1972) | (generator.random(n) < 0.5),
         ),

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from epi.sources.bndmr.values import VALUE_SETS
 from epi.world.centres import FILIERES, Centres
 from epi.world.layout import (
+    NONE,
     codes,
     dates,
     fixed,
@@ -27,6 +28,8 @@ from epi.world.streams import choose, hexadecimal, open_stream, scramble
 
 SECOND_SITE, THIRD_SITE, SAME_FILIERE = 0.17, 0.03, 0.6
 SINGLE_ACTIVITY = 0.55
+YEARLY_GAP = (200, 100)
+"""Days between visits of patients seen for life: at least, and on average beyond."""
 CONTEXTS = {"consultation": 0.52, "day_hospital": 0.13, "inpatient": 0.09, "multidisciplinary_consultation": 0.08,
             "teleconsultation": 0.04, "rcp_local": 0.03, "rcp_national": 0.02, "expert_opinion": 0.03,
             "file_opinion_in_consultation": 0.02, "ward_opinion": 0.03, "other": 0.01}  # fmt: skip
@@ -173,13 +176,22 @@ def _activities(
     more = generator.random(n) >= SINGLE_ACTIVITY
     count = 1 + np.where(more, generator.geometric(0.28, n), 0)
     count = np.where(patients.kind[patient] == FETUS, np.minimum(count, 2), count)
+    end = np.maximum(patients.end[patient], start)
+    until = patients.visits_until[patient]
+    # Followed for life at their first site: as many visits as there is room for, until they are lost.
+    first = np.ones(n, dtype=bool)
+    first[1:] = patient[1:] != patient[:-1]
+    regular = first & (until != NONE)
+    end = np.where(until != NONE, np.clip(until, start, end), end)
+    count = np.where(regular, 1 + (end - start) // YEARLY_GAP[0], count)
     owner = np.repeat(np.arange(n), count)
     head = np.cumsum(count) - count
     gap = 20 + (generator.exponential(300.0, len(owner))).astype(np.int64)
+    gap[regular[owner]] = YEARLY_GAP[0] + (gap[regular[owner]] - 20) * YEARLY_GAP[1] // 300
     gap[head] = np.where(generator.random(n) < 0.9, 0, generator.integers(0, 20, n))
     run = np.cumsum(gap)
     when = start[owner] + run - (run[head] - gap[head])[owner]
-    end = np.maximum(patients.end[patient], start)[owner]
+    end = end[owner]
     lead = np.zeros(len(owner), dtype=bool)
     lead[head] = True
     when = np.where(lead, np.minimum(when, end), when)

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from epi.world.als import AlsCases
 from epi.world.catalogue import CODED_SHARE, NOT_COUNTED_SHARE, ONSET, Catalogue
 from epi.world.centres import CAPTURE_LOG_PER_100_KM, FILIERES, Centres
-from epi.world.layout import NONE, day_number, middle_of_month
+from epi.world.layout import NONE, middle_of_month
+from epi.world.newborns import EXTRACTION, PLANTED, Newborns
 from epi.world.population import AGE_LOWS
 from epi.world.streams import choose, hexadecimal, open_stream, scramble
 from epi.world.territory import Territory, earth_points
 
-EXTRACTION = day_number("2025-06-30")
 REGISTRY_SHARE = 1_600_000 / 68_000_000
 FOREIGN_SHARE, FETUS_SHARE, UNKNOWN_SEX = 0.012, 0.008, 0.002
 INCLUSIONS = {2007: 1.0, 2008: 2.0, 2009: 2.6, 2010: 3.0, 2011: 3.4, 2012: 3.6, 2013: 3.8, 2014: 4.0, 2015: 4.2,
@@ -56,8 +56,11 @@ class Patients:
         Days since 1970-01-01; ``NONE`` for no death, or no diagnosis.
     death_recorded : numpy.ndarray
         Whether the registry knows of the death.
-    als : numpy.ndarray
-        Row of the case among the ALS cases, -1 for others.
+    als, newborn : numpy.ndarray
+        Row among the ALS cases, and among those born with a disease of newborn screening or its
+        controls; -1 for others.
+    visits_until : numpy.ndarray
+        Last day on which a patient seen every year may come; ``NONE`` for those who come as it falls.
     """
 
     patient_id: NDArray[np.bytes_]
@@ -73,6 +76,8 @@ class Patients:
     death: NDArray[np.int64]
     death_recorded: NDArray[np.bool_]
     als: NDArray[np.int64]
+    newborn: NDArray[np.int64]
+    visits_until: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.kind)
@@ -92,6 +97,7 @@ def build_patients(
     territory: Territory,
     counts: NDArray[np.int32],
     cases: AlsCases,
+    newborns: Newborns,
     centres: Centres,
     catalogue: Catalogue,
     seed: int,
@@ -106,6 +112,8 @@ def build_patients(
         Persons by commune and age-sex cell.
     cases : AlsCases
         Cases in the population; the captured ones become patients.
+    newborns : Newborns
+        Those born with a disease of newborn screening; the captured ones become patients.
     centres : Centres
         The network.
     catalogue : Catalogue
@@ -119,11 +127,13 @@ def build_patients(
         All patients, sorted by pseudonym.
     """
     seen = np.flatnonzero(cases.captured)
-    total = max(round(REGISTRY_SHARE * territory.persons), len(seen), 1)
+    planted = len(seen) + len(newborns.seen)
+    total = max(round(REGISTRY_SHARE * territory.persons), planted, 1)
     generator = open_stream(seed, "patients", "others")
-    others = _others(total - len(seen), len(seen), total, catalogue, generator)
+    others = _others(total - planted, planted, total, catalogue, generator)
     others["commune"] = _residences(others, territory, counts, centres, generator)
-    columns = {name: np.concatenate([others[name], part]) for name, part in _als(cases, seen, catalogue, seed).items()}
+    parts = [others, _als(cases, seen, catalogue, seed), _newborns(newborns, catalogue)]
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in others}
     columns["death_recorded"] = columns["death_recorded"].astype(bool)
     bits = scramble(np.arange(total), seed, "patient")
     order = np.argsort(bits, kind="stable")
@@ -132,13 +142,13 @@ def build_patients(
 
 
 def _others(
-    n: int, n_als: int, total: int, catalogue: Catalogue, generator: np.random.Generator
+    n: int, planted: int, total: int, catalogue: Catalogue, generator: np.random.Generator
 ) -> dict[str, NDArray[np.int64]]:
     kind = choose(generator, [1 - FOREIGN_SHARE - FETUS_SHARE, FOREIGN_SHARE, FETUS_SHARE], n)
-    # All ALS patients have a code of a rare disorder: the others share what is left of the national proportions.
+    # All planted patients have a code of a rare disorder: the others share what is left of the national proportions.
     resident = max(total * (1 - FOREIGN_SHARE - FETUS_SHARE), 1.0)
-    left = max(resident - n_als, 1.0)
-    coded_share = np.clip((CODED_SHARE * resident - n_als) / left, 0, 1)
+    left = max(resident - planted, 1.0)
+    coded_share = np.clip((CODED_SHARE * resident - planted) / left, 0, 1)
     other_share = np.clip(CODED_SHARE * resident * NOT_COUNTED_SHARE / max(coded_share * left, 1.0), 0, 1)
     coded = generator.random(n) < coded_share
     uncounted = coded & (generator.random(n) < other_share)
@@ -148,9 +158,9 @@ def _others(
     male_share = np.append(catalogue.table["male_share"].to_numpy(), 0.52)[disease]
     sex = np.where(generator.random(n) < male_share, 0, 1)
     sex = np.where(generator.random(n) < np.where(kind == FETUS, 0.3, UNKNOWN_SEX), 2, sex)
-    return {"kind": kind, "sex": sex, "filiere": filiere, "disease": disease, "als": np.full(n, -1)} | _dates(
-        kind, disease, catalogue, generator
-    )
+    none = {"als": np.full(n, -1), "newborn": np.full(n, -1), "visits_until": np.full(n, NONE)}
+    drawn = {"kind": kind, "sex": sex, "filiere": filiere, "disease": disease}
+    return drawn | none | _dates(kind, disease, catalogue, generator)
 
 
 def _dates(
@@ -225,6 +235,8 @@ def _als(cases: AlsCases, seen: NDArray[np.int64], catalogue: Catalogue, seed: i
         "filiere": np.full(n, ALS_FILIERE),
         "disease": index.get_indexer(cases.orpha[seen]),
         "als": seen,
+        "newborn": np.full(n, -1),
+        "visits_until": np.full(n, NONE),
         "birth": birth,
         "onset": onset,
         "diagnosis": diagnosis,
@@ -232,6 +244,31 @@ def _als(cases: AlsCases, seen: NDArray[np.int64], catalogue: Catalogue, seed: i
         "death": death,
         "death_recorded": recorded.astype(np.int64),
         "commune": cases.commune[seen],
+    }
+
+
+def _newborns(newborns: Newborns, catalogue: Catalogue) -> dict[str, NDArray[np.int64]]:
+    seen = newborns.seen
+    people = newborns.table.iloc[seen]
+    names = pd.Index(PLANTED)
+    network = np.array([FILIERES.index(disease.filiere) for disease in PLANTED.values()])
+    birth, diagnosis = people["birth"].to_numpy(), people["diagnosis"].to_numpy()
+    return {
+        "kind": np.full(len(seen), RESIDENT),
+        "sex": np.where(people["male"], 0, 1),
+        "filiere": network[names.get_indexer(pd.Index(people["disease"]))],
+        "disease": pd.Index(catalogue.table["orpha_code"]).get_indexer(pd.Index(people["orpha_code"])),
+        "als": np.full(len(seen), -1),
+        "newborn": seen,
+        "visits_until": people["visits_until"].to_numpy(),
+        "birth": birth,
+        # Found by screening, a child has no signs yet: they are dated to the diagnosis, as people write it.
+        "onset": np.where(people["screened"], diagnosis, birth + ((diagnosis - birth) * 0.6).astype(np.int64)),
+        "diagnosis": diagnosis,
+        "inclusion": people["inclusion"].to_numpy(),
+        "death": people["death"].to_numpy(),
+        "death_recorded": people["death_recorded"].to_numpy().astype(np.int64),
+        "commune": people["commune"].to_numpy(),
     }
 
 

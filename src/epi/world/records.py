@@ -23,6 +23,7 @@ from epi.world.layout import (
     numbers,
     truths,
 )
+from epi.world.newborns import Newborns
 from epi.world.opposition import every_year
 from epi.world.patients import EXTRACTION, FETUS, FOREIGN, Patients
 from epi.world.streams import choose, hexadecimal, open_stream, scramble
@@ -92,7 +93,13 @@ def recorded_communes(
 
 
 def patient_table(
-    patients: Patients, territory: Territory, journey: Journey, centres: Centres, catalogue: Catalogue, seed: int
+    patients: Patients,
+    newborns: Newborns,
+    territory: Territory,
+    journey: Journey,
+    centres: Centres,
+    catalogue: Catalogue,
+    seed: int,
 ) -> pa.Table:
     """Write the table ``patient``.
 
@@ -100,6 +107,8 @@ def patient_table(
     ----------
     patients : Patients
         The patients.
+    newborns : Newborns
+        Those born with a disease of newborn screening.
     territory : Territory
         The communes.
     journey : Journey
@@ -125,7 +134,7 @@ def patient_table(
         every_year(patients.birth),
         patients.birth.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) % 12 + 1,
     )
-    birth, birth_names, country, abroad = _births(patients, territory, generator)
+    birth, birth_names, country, abroad = _births(patients, newborns, territory, generator)
     precision = choose(generator, [0.8, 0.12, 0.08], n)
     middle = np.where(
         precision == 1, middle_of_month(patients.death), np.where(precision == 2, middle_of_year(patients.death), 0)
@@ -186,12 +195,15 @@ def patient_table(
 
 
 def _births(
-    patients: Patients, territory: Territory, generator: np.random.Generator
+    patients: Patients, newborns: Newborns, territory: Territory, generator: np.random.Generator
 ) -> tuple[NDArray[np.int64], list[str], NDArray[np.int64], NDArray[np.bool_]]:
     n = len(patients)
     moved = choose(generator, territory.communes["population"].to_numpy(), n)
     place = np.where(generator.random(n) < 0.6, patients.commune, moved)
     abroad = generator.random(n) < np.where(patients.kind == FOREIGN, 0.95, 0.08)
+    native = patients.newborn >= 0  # born in the territory: their births are counted there
+    place = np.where(native, np.append(newborns.table["birth_commune"].to_numpy(), 0)[patients.newborn], place)
+    abroad &= ~native
     which = choose(generator, [weight for _, weight in BORN_ABROAD.values()], n)
     names = territory.communes["insee_code"].tolist() + list(BORN_ABROAD)
     return (

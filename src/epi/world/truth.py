@@ -14,6 +14,7 @@ from epi.world.als import AlsCases
 from epi.world.centres import CAPTURE_LOG_PER_100_KM, DRAW, GRAVITY, Centres
 from epi.world.journey import Journey
 from epi.world.layout import NONE
+from epi.world.newborns import Newborns
 from epi.world.opposition import Oppositions
 from epi.world.patients import Patients
 from epi.world.territory import Territory
@@ -23,6 +24,7 @@ def write_truth(
     folder: Path,
     territory: Territory,
     cases: AlsCases,
+    newborns: Newborns,
     patients: Patients,
     journey: Journey,
     centres: Centres,
@@ -41,6 +43,8 @@ def write_truth(
         The communes.
     cases : AlsCases
         Cases in the population, and what was planted.
+    newborns : Newborns
+        Those born with a disease of newborn screening, and what was planted.
     patients : Patients
         The registry's patients.
     journey : Journey
@@ -65,11 +69,48 @@ def write_truth(
         },
     )
     write_parquet(folder / "communes.parquet", cases.communes)
+    write_json(folder / "newborn_screening.json", newborns.planted)
+    write_parquet(folder / "newborns.parquet", true_newborns(territory, newborns, patients))
     write_parquet(folder / "opposition_by_site.parquet", opposed.rates)
     write_parquet(folder / "faults.parquet", injected)
     write_parquet(folder / "cascades.parquet", cascades)
     write_parquet(
         folder / "patients.parquet", true_patients(territory, cases, patients, journey, centres, opposed, catalogue)
+    )
+
+
+def true_newborns(territory: Territory, newborns: Newborns, patients: Patients) -> pd.DataFrame:
+    """Lay out the truth on everybody born with a disease of newborn screening or one of its controls.
+
+    Parameters
+    ----------
+    territory : Territory
+        The communes.
+    newborns : Newborns
+        Those born.
+    patients : Patients
+        The registry's patients.
+
+    Returns
+    -------
+    pandas.DataFrame
+        disease, orpha_code, mild, covered, screened, sex, birth_date, diagnosis_date, death_date, inclusion_date,
+        death_recorded, captured, birth_commune and patient_id (empty if never captured).
+    """
+    people = newborns.table
+    names = np.full(len(people), "", dtype="U16")
+    known = patients.newborn >= 0
+    names[patients.newborn[known]] = patients.patient_id[known].astype("U16")
+    days = {
+        f"{name}_date": people[name].to_numpy().astype("datetime64[D]").astype("datetime64[s]")
+        for name in ("birth", "diagnosis", "death", "inclusion")
+    }
+    kept = ["disease", "orpha_code", "mild", "covered", "screened", "death_recorded", "captured"]
+    return people[kept].assign(
+        sex=np.where(people["male"], "M", "F"),
+        birth_commune=territory.communes["insee_code"].to_numpy(dtype=object)[people["birth_commune"].to_numpy()],
+        patient_id=names,
+        **days,
     )
 
 
