@@ -79,3 +79,16 @@ def test_makefile_explains_itself():
     done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
     for target in ("demo", "test", "check", "validate", "lab", "bench"):
         assert f"make {target}" in done.stdout
+
+
+def test_every_room_opens_first():
+    """A cycle of imports shows itself only to whoever opens the wrong room first."""
+    code = (
+        "import importlib, pkgutil, sys, epi\n"
+        "for part in [m.name for m in pkgutil.walk_packages(epi.__path__, 'epi.') if m.ispkg]:\n"
+        "    for name in [n for n in sys.modules if n == 'epi' or n.startswith('epi.')]:\n"
+        "        del sys.modules[name]\n"
+        "    importlib.import_module(part)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

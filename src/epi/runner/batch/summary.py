@@ -19,10 +19,10 @@ from epi.errors import EpiError
 from epi.files import dump_json, write_json, write_text
 from epi.runner.batch.course import Outcome
 from epi.runner.batch.definition import Batch, Job
-from epi.runner.difference.values import counts_persons
 from epi.runner.folder import open_run
 from epi.runner.inspection import plain_value
 from epi.runner.site.released import read_results
+from epi.runner.values import counts_persons
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

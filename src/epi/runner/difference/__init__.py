@@ -2,6 +2,6 @@
 
 from epi.runner.difference.compare import Difference, compare_runs
 from epi.runner.difference.page import write_page
-from epi.runner.difference.values import Tolerance, ValueChange
+from epi.runner.values import Tolerance, ValueChange
 
 __all__ = ["Difference", "Tolerance", "ValueChange", "compare_runs", "write_page"]

@@ -11,10 +11,10 @@ from typing import Any
 
 from epi.errors import ParameterError
 from epi.files import dump_json
-from epi.runner.difference.values import Tolerance, ValueChange, counts_persons
 from epi.runner.export.bundle import Bundle, Empty, Output, open_bundle
 from epi.runner.folder import Run
 from epi.runner.identity import explain_difference
+from epi.runner.values import Tolerance, ValueChange, counts_persons
 
 
 @dataclass(frozen=True)

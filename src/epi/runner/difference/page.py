@@ -9,8 +9,8 @@ from pathlib import Path
 
 from epi.files import write_text
 from epi.runner.difference.compare import Difference
-from epi.runner.difference.values import ValueChange
 from epi.runner.export.bundle import Bundle
+from epi.runner.values import ValueChange
 
 MOST_CELLS = 500
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from epi.files import dump_json
 from epi.protocol import Protocol
-from epi.runner.difference.values import Tolerance
 from epi.runner.folder import Run
 from epi.runner.identity import list_differences
 from epi.runner.published import read_published
 from epi.runner.site.figures import interval_text, label_of, moment_text, stratum_text, value_text
 from epi.runner.site.words import word
+from epi.runner.values import Tolerance
 
 _MOST = 40
 _NAMED = {"study": "changed_file", "parameters": "changed_parameter", "packages": "changed_library"}
