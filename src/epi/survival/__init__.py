@@ -10,12 +10,13 @@ from epi.survival.comparison import Comparison, compare_survival
 from epi.survival.cox import CoxModel, fit_cox
 from epi.survival.curves import SurvivalCurves, estimate_survival
 from epi.survival.data import SurvivalData
+from epi.survival.fine_gray import FineGrayModel, fit_fine_gray
 from epi.survival.follow_up import follow_cohort
 from epi.survival.gray import compare_incidence
 from epi.survival.hazard import CumulativeHazard, estimate_cumulative_hazard
 from epi.survival.incidence import CumulativeIncidence, estimate_cumulative_incidence
 from epi.survival.life_table import INFANT_DEATHS, LifeTable, build_life_table, life_table
-from epi.survival.prediction import PredictedSurvival
+from epi.survival.prediction import PredictedCurves
 from epi.survival.proportionality import Proportionality
 from epi.survival.restricted_mean import RestrictedMean, compare_rmst, estimate_rmst
 
@@ -25,8 +26,9 @@ __all__ = [
     "CoxModel",
     "CumulativeHazard",
     "CumulativeIncidence",
+    "FineGrayModel",
     "LifeTable",
-    "PredictedSurvival",
+    "PredictedCurves",
     "Proportionality",
     "RestrictedMean",
     "SurvivalCurves",
@@ -41,6 +43,7 @@ __all__ = [
     "estimate_rmst",
     "estimate_survival",
     "fit_cox",
+    "fit_fine_gray",
     "follow_cohort",
     "life_table",
 ]

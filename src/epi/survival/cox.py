@@ -2,97 +2,36 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from epi.errors import EstimationError, ParameterError
 from epi.stats.intervals import check_level
 from epi.survival.counting import recurrences
-from epi.survival.cox_residuals import RESIDUALS, Residual, ScoreResiduals, residual_table
+from epi.survival.cox_residuals import RESIDUALS, Residual, residual_table
 from epi.survival.curves import wants_robust
 from epi.survival.estimability import check_columns, check_information, explain_divergence, refuse
 from epi.survival.groups import By, split_groups
 from epi.survival.partial_likelihood import Ties, build_risk_sets, evaluate, maximise
-from epi.survival.prediction import PredictedSurvival, estimate_baseline, predict_survival
+from epi.survival.prediction import PredictedCurves, estimate_baseline, predict_curves
 from epi.survival.proportionality import Proportionality, Transform, check_proportional
-from epi.survival.ratio_chart import Lang, draw_ratios, release_ratios
-from epi.survival.terms import Terms, build_terms
+from epi.survival.ratio_model import FEW_EVENTS, RatioModel, summarise
+from epi.survival.terms import build_terms
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from epi.plotting import Chart
-    from epi.results import Release
     from epi.survival.data import SurvivalData
     from epi.survival.limits import IntervalScale
-    from epi.survival.partial_likelihood import Likelihood, Maximum, RiskSets
-
-FEW_CLUSTERS = 20
-LARGEST = float(np.log(1e6))
-"""Log ratio of one unit beyond which the unit is too large, not the effect."""
-FEW_EVENTS = 10
-"""Events a column: with fewer, estimates and their limits are too far from 1 (Peduzzi, J Clin Epidemiol 1995)."""
 
 
 @dataclass(frozen=True)
-class CoxModel:
-    """A fitted proportional hazards model.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        `term`, `coef` (log hazard ratio), `hazard_ratio`, `se` (of `coef`), `ci_low`, `ci_high` (of the
-        ratio), `z`, `p`.
-    tests : pandas.DataFrame
-        `test` (likelihood ratio, Wald, score; robust score where the variance is), `statistic`, `df`, `p`.
-    loglik_null, loglik : float
-        Logarithm of the partial likelihood without and with covariates.
-    covariance : numpy.ndarray
-        Covariance of the coefficients; robust where ``settings["variance"]`` says so.
-    naive_covariance : numpy.ndarray
-        The inverse of the information.
-    notes : tuple of str
-        What a reader must know.
-    settings : mapping
-        What determined the model.
-    data : SurvivalData
-        The follow-up it comes from.
-    terms : Terms
-        How covariates became columns.
-    sets : RiskSets
-        Rows in their risk sets.
-    best : Likelihood
-        The likelihood at its maximum.
-    """
-
-    table: pd.DataFrame
-    tests: pd.DataFrame
-    loglik_null: float
-    loglik: float
-    covariance: NDArray[np.float64]
-    naive_covariance: NDArray[np.float64]
-    notes: tuple[str, ...]
-    settings: Mapping[str, Any]
-    data: SurvivalData = field(repr=False, compare=False)
-    terms: Terms = field(repr=False, compare=False)
-    sets: RiskSets = field(repr=False, compare=False)
-    best: Likelihood = field(repr=False, compare=False)
-
-    @property
-    def coefficients(self) -> NDArray[np.float64]:
-        """Logarithms of the hazard ratios."""
-        return self.table["coef"].to_numpy(dtype=np.float64)
-
-    @property
-    def strata_labels(self) -> tuple[str, ...]:
-        """Names of the strata; empty without."""
-        return tuple(self.settings["strata_labels"])
+class CoxModel(RatioModel):
+    """A fitted proportional hazards model; see :class:`RatioModel` for its fields."""
 
     def residuals(self, kind: Residual = "martingale") -> pd.DataFrame:
         """Give the residuals of rows, or of events.
@@ -132,7 +71,7 @@ class CoxModel:
     def predict_survival(
         self, profiles: pd.DataFrame, *, at_years: ArrayLike | None = None, from_years: float | None = None,
         interval: IntervalScale = "log-log", level: float | None = None,
-    ) -> PredictedSurvival:  # fmt: skip
+    ) -> PredictedCurves:  # fmt: skip
         """Predict the survival of profiles.
 
         Parameters
@@ -151,12 +90,10 @@ class CoxModel:
 
         Returns
         -------
-        PredictedSurvival
+        PredictedCurves
             The curves, in every stratum.
         """
-        return predict_survival(
-            self, profiles, at_years=at_years, from_years=from_years, interval=interval, level=level
-        )
+        return predict_curves(self, profiles, at_years=at_years, from_years=from_years, interval=interval, level=level)
 
     def check_proportional(self, transform: Transform = "km") -> Proportionality:
         """Test whether log hazard ratios change with time.
@@ -172,48 +109,6 @@ class CoxModel:
             A chi-square for each covariate and for all.
         """
         return check_proportional(self, transform)
-
-    def release(self, *, lang: Lang = "en") -> Release:
-        """Say what would be published: ratios with the persons and events they come from.
-
-        Parameters
-        ----------
-        lang : {"fr", "en"}, optional
-            Language of headings and notes.
-
-        Returns
-        -------
-        Release
-            A row for each number, and for each value of the others.
-        """
-        return release_ratios(self, lang)
-
-    def chart(self, *, lang: Lang = "en") -> Chart:
-        """Draw the forest plot of the ratios.
-
-        Parameters
-        ----------
-        lang : {"fr", "en"}, optional
-            Language of the picture.
-
-        Returns
-        -------
-        Chart
-            The picture, drawn from what may be published.
-        """
-        return draw_ratios(self, lang)
-
-    def __str__(self) -> str:
-        lines = [
-            f"{row.term}: {row.hazard_ratio:.3f} ({row.ci_low:.3f} to {row.ci_high:.3f}), p = {row.p:.3g}"
-            for row in self.table.itertuples(index=False)
-        ]
-        return "\n".join([str(self.settings["title"]), *lines, *self.notes])
-
-    def _repr_html_(self) -> str:
-        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
-        body = self.table.to_html(index=False, float_format="{:,.4g}".format)
-        return f"<p>{html.escape(str(self.settings['title']))}</p>{body}{notes}"
 
 
 def fit_cox(
@@ -297,7 +192,7 @@ def fit_cox(
     if repeated and robust is False:
         raise ParameterError("robust is False and persons have several events", "a variance over persons")
     jackknife = wants_robust(data, robust) or repeated
-    stratum, labels, quiet = _strata(data, strata, event)
+    stratum, labels, quiet = split_strata(data, strata, event)
     refuse(model, check_columns(terms.names, columns, event))
     single = data.cluster is None and data.persons == len(data)
     sets = build_risk_sets(
@@ -325,12 +220,32 @@ def fit_cox(
         notes.append(
             f"Fewer than {FEW_EVENTS} events for each column: estimates may lie too far from 1, and limits too close"
         )
-    return summarise(data, terms, sets, found, unit, jackknife, notes, settings)
+    return summarise(CoxModel, data, terms, sets, found, unit, jackknife, notes, settings)
 
 
-def _strata(
+def split_strata(
     data: SurvivalData, strata: By, event: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64] | None, tuple[str, ...], list[str]]:
+    """Give each row the number of its stratum.
+
+    Parameters
+    ----------
+    data : SurvivalData
+        Follow-up.
+    strata : str, sequence of str or None
+        Covariates; ``"strata"`` for those of the data, where there are some.
+    event : numpy.ndarray of bool
+        Rows with the event.
+
+    Returns
+    -------
+    numbers : numpy.ndarray of int64 or None
+        Stratum of each row.
+    labels : tuple of str
+        Names; empty without strata.
+    notes : list of str
+        What a reader must know.
+    """
     if strata is None or (strata == "strata" and data.strata is None and "strata" not in data.covariates):
         return None, (), []
     numbers, labels = split_groups(data, strata, None)
@@ -339,95 +254,3 @@ def _strata(
         return numbers, labels, []
     s = "s" if len(silent) > 1 else ""
     return numbers, labels, [f"{len(silent)} strat{'a' if s else 'um'} without event tell{'' if s else 's'} nothing"]
-
-
-def summarise(
-    data: SurvivalData, terms: Terms, sets: RiskSets, found: Maximum, unit: NDArray[np.int64] | None,
-    jackknife: bool, notes: list[str], settings: Mapping[str, Any],
-) -> CoxModel:  # fmt: skip
-    """Turn a maximum into a table with its variance and tests.
-
-    Parameters
-    ----------
-    data : SurvivalData
-        Follow-up.
-    terms : Terms
-        Columns.
-    sets : RiskSets
-        Rows and slots.
-    found : Maximum
-        Where the likelihood is greatest.
-    unit : numpy.ndarray of int64 or None
-        Cluster of each sorted row; each row alone where None.
-    jackknife : bool
-        Whether the variance is robust.
-    notes : list of str
-        What a reader must know.
-    settings : mapping
-        What determined the model.
-
-    Returns
-    -------
-    CoxModel
-        The model.
-    """
-    best, beta = found.best, found.beta
-    naive = _inverse(best.information)
-    covariance, robust_score = naive, float("nan")
-    if jackknife:
-        covariance = naive @ ScoreResiduals(sets, best).products(unit) @ naive
-        moved = ScoreResiduals(sets, found.null).products(unit)
-        robust_score = _chi_square(found.null.score, moved)
-        number = len(sets.order) if unit is None else len(np.unique(unit))
-        if number < FEW_CLUSTERS:
-            notes = [*notes, f"{number} clusters: a robust variance of so few is too small"]
-        if number <= len(beta):
-            notes = [*notes, "There are no more clusters than columns: no joint test of all columns exists"]
-    back = np.outer(sets.scale, sets.scale)
-    with np.errstate(over="ignore"):
-        table = _ratios(terms, beta / sets.scale, np.sqrt(np.diag(covariance)) / sets.scale, settings["level"])
-    vast = table.loc[table["coef"].abs() > LARGEST, "term"].tolist()
-    if vast:
-        notes = [*notes, f"The ratio of one unit of {', '.join(vast)} is beyond a million or its inverse: rescale"]
-    rows = [
-        ("likelihood ratio", 2 * (best.value - found.null.value)),
-        ("wald", _chi_square(beta, covariance)),
-        ("score", _chi_square(found.null.score, found.null.information)),
-    ]
-    if jackknife:
-        rows.append(("robust score", robust_score))
-        rows = [row for row in rows if row[0] != "likelihood ratio" or not settings["weights"]]
-    tests = pd.DataFrame(rows, columns=["test", "statistic"])
-    tests["df"] = len(beta)
-    tests["p"] = stats.chi2.sf(tests["statistic"], len(beta))
-    return CoxModel(
-        table, tests, found.null.value, best.value, covariance / back, naive / back, tuple(notes), settings, data,
-        terms, sets, replace(best, beta=beta),
-    )  # fmt: skip
-
-
-def _ratios(terms: Terms, coefficients: NDArray[np.float64], error: NDArray[np.float64], level: float) -> pd.DataFrame:
-    half = float(stats.norm.ppf(0.5 + level / 2)) * error
-    z = coefficients / error
-    return pd.DataFrame({
-        "term": list(terms.names), "coef": coefficients, "hazard_ratio": np.exp(coefficients), "se": error,
-        "ci_low": np.exp(coefficients - half), "ci_high": np.exp(coefficients + half), "z": z,
-        "p": 2 * stats.norm.sf(np.abs(z)),
-    })  # fmt: skip
-
-
-def _inverse(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    scale = np.sqrt(np.diag(matrix))
-    found = np.linalg.inv(matrix / np.outer(scale, scale)) / np.outer(scale, scale)
-    return np.asarray((found + found.T) / 2, dtype=np.float64)
-
-
-def _chi_square(vector: NDArray[np.float64], matrix: NDArray[np.float64]) -> float:
-    """Give v' M^-1 v; missing where M has not full rank."""
-    scale = np.sqrt(np.diag(matrix))
-    if not (scale > 0).all():
-        return float("nan")
-    inner = matrix / np.outer(scale, scale)
-    if np.linalg.matrix_rank(inner, tol=1e-10) < len(vector):
-        return float("nan")
-    return float((vector / scale) @ np.linalg.solve(inner, vector / scale))

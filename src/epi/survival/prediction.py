@@ -1,4 +1,6 @@
-"""What a proportional hazards model predicts: the baseline hazard, and survival curves of profiles with their limits.
+"""What a proportional hazards model predicts: the baseline hazard, and curves of profiles with their limits.
+
+Survival curves of a hazard; cumulative incidences of the hazard of a subdistribution.
 
 The baseline is Breslow's, or with Efron's ties the one that belongs to them: as ``survfit.coxph`` in R.
 The variance of a curve has two parts, of the baseline's steps and of the coefficients (Tsiatis, Ann
@@ -10,7 +12,7 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -28,31 +30,38 @@ if TYPE_CHECKING:
 
     from epi.plotting import Chart
     from epi.results import Release
-    from epi.survival.cox import CoxModel
     from epi.survival.curves import Lang
+    from epi.survival.ratio_model import RatioModel
+
+
+Measure = Literal["survival", "incidence"]
+TITLES: dict[Measure, str] = {
+    "survival": "Predicted survival without {}",
+    "incidence": "Predicted cumulative incidence of {}",
+}
 
 
 @dataclass(frozen=True)
-class PredictedSurvival:
-    """Survival curves of profiles.
+class PredictedCurves:
+    """Survival curves, or cumulative incidences, of profiles.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        `profile`, `stratum` where there are some, `time` (days), `hazard` (cumulative), `hazard_se`, `survival`,
-        `se`, `ci_low`, `ci_high`; missing after the end of the stratum's follow-up.
+        `profile`, `stratum` where there are some, `time` (days), `hazard` (cumulative), `hazard_se`, `survival` or
+        `incidence`, `se`, `ci_low`, `ci_high`; missing after the end of the stratum's follow-up.
     profiles : pandas.DataFrame
         The profiles, by name.
     settings : mapping
         What determined the curves.
-    model : CoxModel
+    model : RatioModel
         The model they come from.
     """
 
     table: pd.DataFrame
     profiles: pd.DataFrame
     settings: Mapping[str, Any]
-    model: CoxModel = field(repr=False, compare=False)
+    model: RatioModel = field(repr=False, compare=False)
 
     def release(self, *, min_count: int | None = None, years: float | None = None) -> Release:
         """Say what would be published: curves at times between which nothing happens to few persons.
@@ -103,28 +112,30 @@ class PredictedSurvival:
         return f"<p>{html.escape(str(self.settings['title']))}</p>{body}"
 
 
-def columns_of(name: str) -> tuple[str, str, str]:
+def columns_of(measure: Measure, name: str) -> tuple[str, str, str]:
     """Name the published columns of a profile.
 
     Parameters
     ----------
+    measure : {"survival", "incidence"}
+        What is predicted.
     name : str
         The profile.
 
     Returns
     -------
     tuple of str
-        Columns of the survival and of its limits.
+        Columns of the estimate and of its limits.
     """
-    return f"survival_{name}", f"ci_low_{name}", f"ci_high_{name}"
+    return f"{measure}_{name}", f"ci_low_{name}", f"ci_high_{name}"
 
 
-def estimate_baseline(model: CoxModel) -> pd.DataFrame:
+def estimate_baseline(model: RatioModel) -> pd.DataFrame:
     """Give the cumulative hazard of somebody with every number 0 and every category its reference.
 
     Parameters
     ----------
-    model : CoxModel
+    model : RatioModel
         The model.
 
     Returns
@@ -147,15 +158,15 @@ def estimate_baseline(model: CoxModel) -> pd.DataFrame:
     return table[kept].reset_index(drop=True)
 
 
-def predict_survival(
-    model: CoxModel, profiles: pd.DataFrame, *, at_years: ArrayLike | None = None, from_years: float | None = None,
-    interval: IntervalScale = "log-log", level: float | None = None,
-) -> PredictedSurvival:  # fmt: skip
-    """Predict the survival of profiles.
+def predict_curves(
+    model: RatioModel, profiles: pd.DataFrame, *, at_years: ArrayLike | None = None, from_years: float | None = None,
+    interval: IntervalScale = "log-log", level: float | None = None, measure: Measure = "survival",
+) -> PredictedCurves:  # fmt: skip
+    """Predict the curves of profiles.
 
     Parameters
     ----------
-    model : CoxModel
+    model : RatioModel
         The model.
     profiles : pandas.DataFrame
         A row for each profile, named by its index, with a column for each covariate of the model.
@@ -168,10 +179,12 @@ def predict_survival(
         Scale of the confidence interval.
     level : float, optional
         Confidence level; the model's by default.
+    measure : {"survival", "incidence"}, optional
+        Survival, or 1 less it.
 
     Returns
     -------
-    PredictedSurvival
+    PredictedCurves
         The curves, in every stratum.
 
     Raises
@@ -216,20 +229,24 @@ def predict_survival(
             survival = np.exp(-read[0])
             error = survival * read[1]
             low, high = probability_limits(survival, error, interval, level)
+            value = survival
+            if measure == "incidence":
+                value, low, high = -np.expm1(-read[0]), 1 - high, 1 - low
             parts.append(pd.DataFrame({
-                **part, "time": times, "hazard": read[0], "hazard_se": read[1], "survival": survival, "se": error,
+                **part, "time": times, "hazard": read[0], "hazard_se": read[1], measure: value, "se": error,
                 "ci_low": low, "ci_high": high,
             }))  # fmt: skip
     settings = {
-        "title": f"Survival without {model.settings['event']}", "event": model.settings["event"], "interval": interval,
+        "title": TITLES[measure].format(model.settings["event"]), "measure": measure,
+        "event": model.settings["event"], "interval": interval,
         "level": level, "from_days": start, "chosen": days is not None, "variance": model.settings["variance"],
         "ties": model.settings["ties"], "weights": model.settings["weights"], "profiles": names,
     }  # fmt: skip
-    return PredictedSurvival(pd.concat(parts, ignore_index=True), table.set_axis(names, axis=0), settings, model)
+    return PredictedCurves(pd.concat(parts, ignore_index=True), table.set_axis(names, axis=0), settings, model)
 
 
 def _cumulate(
-    model: CoxModel, row: NDArray[np.float64], start: int | None
+    model: RatioModel, row: NDArray[np.float64], start: int | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Cumulate the hazard of a row of the design, and its variance, by slot."""
     sets, best = model.sets, model.best
@@ -243,7 +260,7 @@ def _cumulate(
     return hazard * ratio, variance * ratio**2
 
 
-def _release(found: PredictedSurvival, min_count: int | None, years: float | None) -> tuple[Release, int]:
+def _release(found: PredictedCurves, min_count: int | None, years: float | None) -> tuple[Release, int]:
     model = found.model
     if model.settings["repeated"]:
         raise DisclosureError(
@@ -264,18 +281,24 @@ def _release(found: PredictedSurvival, min_count: int | None, years: float | Non
         # What happened before the curves' start is not told: the first time read is far enough from it.
         group, data = group[data.exit > start], data.window(start)
     counts = count_days(data, group if len(labels) > 1 else None, len(labels))
-    rows, _ = reporting_rows(counts, counts.events.sum(axis=2, keepdims=True), labels, least, years)
-    table, estimates = rows.rename(columns={"events_0": "events"}), list[str]()
-    headings: dict[str, str] = {}
+    # With competing causes the events of the cause, and those of all the others together.
+    code = model.settings["event_code"] - 1
+    mine = counts.events[:, :, [code]]
+    events = mine if counts.events.shape[2] == 1 else np.dstack([mine, counts.events.sum(axis=2, keepdims=True) - mine])
+    rows, _ = reporting_rows(counts, events, labels, least, years)
+    table, estimates = rows.rename(columns={"events_0": "events", "events_1": "competing"}), list[str]()
+    headings = {"competing": "Competing events since the time before"}
+    measure: Measure = found.settings["measure"]
+    first = 1.0 if measure == "survival" else 0.0
     curves = found.table.rename(columns={"stratum": "group"}) if model.strata_labels else found.table.assign(group=ALL)
     for name in found.settings["profiles"]:
         values = read_published(
-            curves[curves["profile"] == name], rows, {"survival": 1.0, "ci_low": 1.0, "ci_high": 1.0}
+            curves[curves["profile"] == name], rows, {measure: first, "ci_low": first, "ci_high": first}
         )
-        columns = columns_of(name)
+        columns = columns_of(measure, name)
         table = table.join(values.set_axis(list(columns), axis=1))
         estimates += columns
-        headings |= {columns[0]: f"{name}: survival", columns[1]: f"{name}: low", columns[2]: f"{name}: high"}
+        headings |= {columns[0]: f"{name}: {measure}", columns[1]: f"{name}: low", columns[2]: f"{name}: high"}
     after = f", among those without event at {start / DAYS_PER_YEAR:.2f} years" if start is not None else ""
     note = (
         f"Proportional hazards of {', '.join(model.terms.covariates)}; limits at {found.settings['level']:.0%} on the "
@@ -284,5 +307,6 @@ def _release(found: PredictedSurvival, min_count: int | None, years: float | Non
     )
     if found.settings["weights"]:
         note += " Estimates are weighted, numbers of persons are not."
-    title = f"Predicted survival without {found.settings['event']}{after}"
-    return declare(table.drop(columns="time"), estimates, title, note, ["events"], headings), least
+    counted = [name for name in ("events", "competing") if name in table]
+    title = found.settings["title"] + after
+    return declare(table.drop(columns="time"), estimates, title, note, counted, headings), least

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from epi.errors import ParameterError
@@ -20,34 +21,38 @@ if TYPE_CHECKING:
 
     from epi.results import Release
     from epi.survival.curves import Lang
-    from epi.survival.prediction import PredictedSurvival
+    from epi.survival.prediction import PredictedCurves
 
 PANELS = 4
 _WORDS = {
     "en": {
-        "title": "Predicted survival without {}", "from": ", from {} years", "years": "years",
+        "survival": "Predicted survival without {}", "incidence": "Predicted cumulative incidence of {}",
+        "from": ", from {} years", "years": "years",
         "hidden": "All values are hidden: small counts",
         "note": "Proportional hazards of {covariates}; limits at {level} ({interval} scale). Read at the times marked, "
                 "between which each number of persons is nobody or at least {least}; lines join them.",
         "events": "Events since the time before", "at_risk": "At risk after",
+        "competing": "Competing events since the time before",
     },
     "fr": {
-        "title": "Survie prédite sans {}", "from": ", à partir de {} ans", "years": "années",
+        "survival": "Survie prédite sans {}", "incidence": "Incidence cumulée prédite de {}",
+        "from": ", à partir de {} ans", "years": "années",
         "hidden": "Toutes les valeurs sont masquées : petits effectifs",
         "note": "Risques proportionnels de {covariates} ; limites à {level} (échelle {interval}). Lecture aux temps "
                 "marqués, entre lesquels chaque nombre de personnes est nul ou d'au moins {least} ; des droites les "
                 "joignent.",
         "events": "Événements depuis le temps précédent", "at_risk": "À risque après",
+        "competing": "Événements concurrents depuis le temps précédent",
     },
 }  # fmt: skip
 
 
-def draw_prediction(found: PredictedSurvival, release: Release, lang: Lang, least: int, years: float | None) -> Chart:
+def draw_prediction(found: PredictedCurves, release: Release, lang: Lang, least: int, years: float | None) -> Chart:
     """Make the picture of predicted curves.
 
     Parameters
     ----------
-    found : PredictedSurvival
+    found : PredictedCurves
         The curves.
     release : Release
         What would be published of them.
@@ -77,7 +82,7 @@ def draw_prediction(found: PredictedSurvival, release: Release, lang: Lang, leas
             f"at most {len(PALETTE)} profiles and {PANELS} strata",
         )
     words, settings = _WORDS[lang], found.settings
-    title = words["title"].format(settings["event"])
+    title = words[settings["measure"]].format(settings["event"])
     if settings["from_days"] is not None:
         title += words["from"].format(format_number(settings["from_days"] / DAYS_PER_YEAR, 1, lang=lang))
     level = format_number(100 * settings["level"], 0, lang=lang) + (" %" if lang == "fr" else "%")
@@ -90,7 +95,7 @@ def draw_prediction(found: PredictedSurvival, release: Release, lang: Lang, leas
 
     def draw(table: pd.DataFrame) -> Figure:
         panels = [("", table)] if "group" not in table else [(g, p) for g, p in table.groupby("group", sort=False)]
-        columns = [columns_of(name) for name in names]
+        columns = [columns_of(settings["measure"], name) for name in names]
         if table[[each[0] for each in columns]].isna().all(axis=None):
             return draw_nothing(words["hidden"])
         width = 7.0 if len(panels) == 1 else 3.2 * len(panels) + 1.0
@@ -103,7 +108,8 @@ def draw_prediction(found: PredictedSurvival, release: Release, lang: Lang, leas
                 bounds = part[low].to_numpy(float), part[high].to_numpy(float)
                 axis.fill_between(times, *bounds, color=color, alpha=0.14, lw=0)
             frame_time(axis, times.min(), times.max(), tick, lang)
-            axis.set_ylim(0, 1.02)
+            highest = float(np.nanmax(table[[each for group in columns for each in group]].to_numpy(float)))
+            axis.set_ylim(0, 1.02 if settings["measure"] == "survival" or highest > 0.5 else max(1.15 * highest, 0.02))
             percent_axis(axis, lang)
             axis.grid(axis="y", color=GRID, lw=0.7)
             axis.set_axisbelow(True)

@@ -17,8 +17,8 @@ from epi.stats.ratio_axis import axis_limits, decimals, log_ticks
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from epi.survival.cox import CoxModel
     from epi.survival.data import SurvivalData
+    from epi.survival.ratio_model import RatioModel
     from epi.survival.terms import Terms
 
 Lang = Literal["fr", "en"]
@@ -38,7 +38,8 @@ _WORDS = {
         "HR": "HR", "SHR": "SHR", "any event": "any event", "nothing": "All values are hidden: small counts",
         "note": "{how}; limits at {level}, {variance} variance{strata}. One more unit of numbers; values against the "
                 "reference of others. {tests}",
-        "robust": "robust", "information": "model", "strata": ", a baseline hazard for each stratum",
+        "robust": "robust", "information": "model", "estimated weights": "Fine and Gray's",
+        "strata": ", a baseline hazard for each stratum",
         "efron": "Efron's ties", "breslow": "Breslow's ties", "likelihood ratio": "likelihood ratio", "wald": "Wald",
         "score": "score", "robust score": "robust score", "weights": " Estimates are weighted, numbers are not.",
     },
@@ -52,7 +53,8 @@ _WORDS = {
         "nothing": "Toutes les valeurs sont masquées : petits effectifs",
         "note": "{how} ; limites à {level}, variance {variance}{strata}. Une unité de plus pour les nombres ; chaque "
                 "valeur contre la référence pour les autres. {tests}",
-        "robust": "robuste", "information": "du modèle", "strata": ", un risque de base par strate",
+        "robust": "robuste", "information": "du modèle", "estimated weights": "de Fine et Gray",
+        "strata": ", un risque de base par strate",
         "efron": "Ex æquo d'Efron", "breslow": "Ex æquo de Breslow", "likelihood ratio": "rapport de vraisemblance",
         "wald": "Wald", "score": "score", "robust score": "score robuste",
         "weights": " Les estimations sont pondérées, les effectifs ne le sont pas.",
@@ -60,12 +62,12 @@ _WORDS = {
 }  # fmt: skip
 
 
-def release_ratios(model: CoxModel, lang: Lang = "en") -> Release:
+def release_ratios(model: RatioModel, lang: Lang = "en") -> Release:
     """Say what would be published of a model's ratios.
 
     Parameters
     ----------
-    model : CoxModel
+    model : RatioModel
         The model.
     lang : {"fr", "en"}, optional
         Language of headings and notes.
@@ -157,12 +159,12 @@ def _p(value: float, lang: Lang, sign: str = "") -> str:
     return sign + format_number(value, 3 if value < 0.1 else 2, lang=lang)
 
 
-def draw_ratios(model: CoxModel, lang: Lang = "en") -> Chart:
+def draw_ratios(model: RatioModel, lang: Lang = "en") -> Chart:
     """Make the forest plot of a model.
 
     Parameters
     ----------
-    model : CoxModel
+    model : RatioModel
         The model.
     lang : {"fr", "en"}, optional
         Language.
