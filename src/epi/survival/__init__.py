@@ -16,6 +16,7 @@ from epi.survival.gray import compare_incidence
 from epi.survival.hazard import CumulativeHazard, estimate_cumulative_hazard
 from epi.survival.incidence import CumulativeIncidence, estimate_cumulative_incidence
 from epi.survival.life_table import INFANT_DEATHS, LifeTable, build_life_table, life_table
+from epi.survival.net import NetSurvival, estimate_net_survival
 from epi.survival.prediction import PredictedCurves
 from epi.survival.proportionality import Proportionality
 from epi.survival.restricted_mean import RestrictedMean, compare_rmst, estimate_rmst
@@ -28,6 +29,7 @@ __all__ = [
     "CumulativeIncidence",
     "FineGrayModel",
     "LifeTable",
+    "NetSurvival",
     "PredictedCurves",
     "Proportionality",
     "RestrictedMean",
@@ -40,6 +42,7 @@ __all__ = [
     "compare_survival",
     "estimate_cumulative_hazard",
     "estimate_cumulative_incidence",
+    "estimate_net_survival",
     "estimate_rmst",
     "estimate_survival",
     "fit_cox",

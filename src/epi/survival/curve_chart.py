@@ -27,6 +27,7 @@ from epi.survival.reporting import (
     published_least,
     release_hazard,
     release_incidence,
+    release_net,
     release_survival,
     round_step,
 )
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from epi.survival.curves import SurvivalCurves
     from epi.survival.hazard import CumulativeHazard
     from epi.survival.incidence import CumulativeIncidence
+    from epi.survival.net import NetSurvival
     from epi.survival.steps import Lang
 
 _WORDS = {
@@ -53,7 +55,8 @@ _WORDS = {
                 "–: not read at that time.",
         "stack_note": "{kind}. Read at times between which each number of persons is nobody or at least {least}; "
                       "lines join them. At risk: after the time; –: not read at that time.",
-        "weighted": "Curves are weighted, numbers at risk are not.",
+        "weighted": "Curves are weighted, numbers at risk are not.", "net": "Net survival", "observed": "observed",
+        "net_note": "Dashed: observed survival. Population: {}.",
     },
     "fr": {
         "survival": "Survie sans événement", "survival_of": "Survie sans {}", "hazard": "Risque cumulé",
@@ -67,7 +70,8 @@ _WORDS = {
                 "ce temps ; – : pas de lecture à ce temps.",
         "stack_note": "{kind}. Lecture à des temps entre lesquels chaque nombre de personnes est nul ou d'au moins "
                       "{least} ; des droites les joignent. À risque : après ce temps ; – : pas de lecture à ce temps.",
-        "weighted": "Les courbes sont pondérées, les nombres à risque ne le sont pas.",
+        "weighted": "Les courbes sont pondérées, les nombres à risque ne le sont pas.", "net": "Survie nette",
+        "observed": "observée", "net_note": "Tirets : survie observée. Population : {}.",
     },
 }  # fmt: skip
 _VARIANCES = {
@@ -81,7 +85,7 @@ _SCALES = {"plain": {"en": "plain", "fr": "naturelle"}}
 _HEADINGS = {
     "group": "Groupe", "years": "Années", "at_risk": "À risque après", "left": "Sortis sans événement",
     "entered": "Entrés", "events": "Événements depuis le temps précédent", "survival": "Survie",
-    "hazard": "Risque cumulé", "ci_low": "Basse", "ci_high": "Haute",
+    "hazard": "Risque cumulé", "observed": "Survie observée", "ci_low": "Basse", "ci_high": "Haute",
 }  # fmt: skip
 
 
@@ -127,6 +131,28 @@ def draw_hazard(found: CumulativeHazard, lang: Lang, min_count: int | None, year
         Curves with their limits, numbers at risk beneath.
     """
     return _lines(found, release_hazard(found, min_count, years), "hazard", lang, min_count, years)
+
+
+def draw_net(found: NetSurvival, lang: Lang, min_count: int | None, years: float | None) -> Chart:
+    """Make the picture of net survival beside observed survival.
+
+    Parameters
+    ----------
+    found : NetSurvival
+        The curves.
+    lang : {"fr", "en"}
+        Language.
+    min_count : int or None
+        Fewest persons an interval may tell of.
+    years : float or None
+        Distance of round times.
+
+    Returns
+    -------
+    Chart
+        Net survival with its limits, observed survival dashed, numbers at risk beneath.
+    """
+    return _lines(found, release_net(found, min_count, years), "net", lang, min_count, years)
 
 
 def draw_incidence(
@@ -224,11 +250,11 @@ def draw_stack(found: CumulativeIncidence, lang: Lang, min_count: int | None, ye
 
 
 def _lines(
-    found: SurvivalCurves | CumulativeHazard | CumulativeIncidence, release: Release, kind: str, lang: Lang,
-    min_count: int | None, years: float | None, cause: str | None = None,
+    found: SurvivalCurves | CumulativeHazard | CumulativeIncidence | NetSurvival, release: Release, kind: str,
+    lang: Lang, min_count: int | None, years: float | None, cause: str | None = None,
 ) -> Chart:  # fmt: skip
     words = _check(found, lang, len(PALETTE))
-    estimate, low, high = kind, "ci_low", "ci_high"
+    estimate, low, high = "survival" if kind == "net" else kind, "ci_low", "ci_high"
     named = cause if cause is not None else found.settings.get("cause")
     if kind == "incidence" and cause is not None:
         _, estimate, low, high = incidence_columns(found.data.causes)[cause]
@@ -238,7 +264,10 @@ def _lines(
     start = found.settings.get("conditional_on")
     if start is not None:
         title += ", " + words["from"].format(format_number(start / DAYS_PER_YEAR, 1, lang=lang))
-    shown = _told(release, title, _note(found, min_count, words["note"], lang), lang)
+    note = _note(found, min_count, words["note"], lang)
+    if kind == "net":
+        note += " " + words["net_note"].format(found.settings["life_table"])
+    shown = _told(release, title, note, lang)
     groups, ticks = found.groups, _step(found, years)
 
     def draw(table: pd.DataFrame) -> Figure:
@@ -252,6 +281,8 @@ def _lines(
             x, y = part["years"].to_numpy(float), part[estimate].to_numpy(float)
             # Where the gate hid a value the line is broken.
             axis.plot(x, y, color=color, lw=1.8, marker="o", ms=2.6, label=words["all"] if group == ALL else str(group))
+            if kind == "net":
+                axis.plot(x, part["observed"].to_numpy(float), color=color, lw=1.2, ls=(0, (4, 2)))
             bounds = part[low].to_numpy(float), part[high].to_numpy(float)
             axis.fill_between(x, *bounds, color=color, alpha=0.14, lw=0)
         if known["years"].size < sum(len(part) for _, part, _ in parts):
@@ -265,7 +296,11 @@ def _lines(
             axis.yaxis.set_major_formatter(lambda value, _: format_number(value, 2, lang=lang))
         else:
             highest = float(known[[estimate, high]].max().max())
-            axis.set_ylim(0, 1.02 if kind == "survival" or highest > 0.5 else max(highest * 1.15, 0.02))
+            if kind == "net":
+                # Net survival may exceed 1; limits of the last few persons would make the curves small.
+                axis.set_ylim(0, max(1.02, min(highest, 1.3)))
+            else:
+                axis.set_ylim(0, 1.02 if kind == "survival" or highest > 0.5 else max(highest * 1.15, 0.02))
             percent_axis(axis, lang)
         axis.grid(axis="y", color=GRID, lw=0.7)
         axis.set_axisbelow(True)
@@ -300,7 +335,9 @@ def _told(release: Release, title: str, note: str, lang: Lang) -> Release:
         # Words of a cause stand before a colon, whatever the language.
         cause, _, _ = word.rpartition(": ")
         stem = name.rsplit("_", 1)[0] if name not in LABELS else name
-        said = {"incidence": "incidence cumulée"}.get(stem, _HEADINGS.get(stem, word))
+        said = {"incidence": "incidence cumulée", "Net survival": "Survie nette"}.get(
+            stem if stem == "incidence" else word, _HEADINGS.get(stem, word)
+        )
         headings[name] = f"{cause} : {said.lower()}" if cause else said
     return replace(release, title=title, note=note, labels=headings)
 

@@ -8,7 +8,7 @@ out over its days by a published distribution of infant deaths.
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
@@ -33,9 +33,6 @@ INFANT_DEATHS: tuple[tuple[int, float], ...] = ((1, 0.244), (7, 0.478), (28, 0.7
 2001-2019 (Trinh et al., Lancet Reg Health Eur 2022;16:100339); four weeks, neonatal over infant mortality of France
 in 2019, 2.6 over 3.7 per 1,000 (UN IGME). The distribution of other years differs (four weeks: 59 % in 1995, Hatton
 et al. 2000), the yearly total does not."""
-
-_SAFE = 6000
-"""Breaks in one person's follow-up: more of them means that time does not advance."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -280,8 +277,7 @@ class LifeTable:
         """
         completed = (age / self.year_length).astype(np.int64)
         birthday = np.ceil((completed + 1) * self.year_length).astype(np.int64) - age
-        new_year = (_year(day) + 1 - 1970).astype("datetime64[Y]").astype("datetime64[D]").astype(np.int64) - day
-        step = np.minimum(birthday, new_year)
+        step = np.minimum(birthday, np.maximum(_new_year(day) - day, 1))
         for edge in self.infant_days:
             step = np.where(age < edge, np.minimum(step, edge - age), step)
         return np.asarray(step, dtype=np.int64)
@@ -317,19 +313,47 @@ class LifeTable:
         >>> 0.002 < float(year[0]) < 0.005
         True
         """
-        born, now, stop = (np.array(part, dtype=np.int64) for part in (birth, start, end))
-        self.check_cover(born, now, stop)
-        position = self.position(sex, territory)
+        born, low, high = (np.asarray(part, dtype=np.int64) for part in (birth, start, end))
+        self.check_cover(born, low, high)
         total = np.zeros(len(born))
-        for _ in range(_SAFE):
-            on = np.flatnonzero(now < stop)
-            if not len(on):
-                break
-            age, day = now[on] - born[on], now[on]
-            step = np.minimum(self.next_change(age, day), stop[on] - day)
-            total[on] += self.cell(position[on], age, day) * step
-            now[on] += step
+        for rows, _, step, hazard in self.walk(self.position(sex, territory), born, low, high):
+            total[rows] += hazard * step
         return total
+
+    def walk(
+        self, position: NDArray[np.int64], birth: NDArray[np.int64], start: NDArray[np.int64],
+        end: NDArray[np.int64], blocks: tuple[NDArray[np.int64], int] | None = None,
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]]:  # fmt: skip
+        """Go through each person's time in pieces within which the hazard is constant, one piece of each at a time.
+
+        Parameters
+        ----------
+        position : numpy.ndarray of int64
+            Rows of the table, by :meth:`position`.
+        birth, start, end : numpy.ndarray of int64
+            Calendar days since 1970-01-01, checked by :meth:`check_cover`.
+        blocks : tuple of numpy.ndarray and int, optional
+            Calendar day of each person's time zero, and a number of days since then at whose multiples
+            pieces end too.
+
+        Yields
+        ------
+        rows, day, step : numpy.ndarray of int64
+            Persons, first day and length of the piece.
+        hazard : numpy.ndarray of float64
+            Deaths a person-day.
+        """
+        now = start.copy()
+        rows = np.flatnonzero(now < end)
+        while len(rows):
+            day = now[rows]
+            age = day - birth[rows]
+            step = np.minimum(self.next_change(age, day), end[rows] - day)
+            if blocks is not None:
+                step = np.minimum(step, blocks[1] - (day - blocks[0][rows]) % blocks[1])
+            yield rows, day, step, self.cell(position[rows], age, day)
+            now[rows] = day + step
+            rows = rows[now[rows] < end[rows]]
 
     def __str__(self) -> str:
         where = "" if self.territories == (ALL,) else f", {len(self.territories)} territories"
@@ -479,8 +503,22 @@ def life_table(
     )  # fmt: skip
 
 
+@cache
+def _calendar() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First days of the years 1800 to 2200, and the year of each day between: looking up is faster than reckoning."""
+    starts = np.arange("1800", "2201", dtype="datetime64[Y]").astype("datetime64[D]").astype(np.int64)
+    return starts, np.repeat(np.arange(1800, 2200), np.diff(starts))
+
+
 def _year(day: NDArray[np.int64]) -> NDArray[np.int64]:
-    return day.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + 1970
+    starts, years = _calendar()
+    return years[np.clip(day - starts[0], 0, len(years) - 1)]
+
+
+def _new_year(day: NDArray[np.int64]) -> NDArray[np.int64]:
+    """First day of the next year."""
+    starts, _ = _calendar()
+    return starts[_year(day) - 1800 + 1]
 
 
 def _share_out(

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from epi.survival.curves import SurvivalCurves
     from epi.survival.hazard import CumulativeHazard
     from epi.survival.incidence import CumulativeIncidence
+    from epi.survival.net import NetSurvival
 
 ROUND_YEARS = (1 / 12, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 INTERVALS = 10
@@ -313,6 +314,40 @@ def release_hazard(found: CumulativeHazard, min_count: int | None, years: float 
             "publish a model's ratio, or the time to the first event",
         )  # fmt: skip
     return _release(found, "hazard", f"Cumulative hazard{named}", min_count, years)
+
+
+def release_net(found: NetSurvival, min_count: int | None, years: float | None) -> Release:
+    """Say what would be published of net survival.
+
+    Parameters
+    ----------
+    found : NetSurvival
+        The curves.
+    min_count : int or None
+        Fewest persons an interval may tell of.
+    years : float or None
+        Distance of round times.
+
+    Returns
+    -------
+    Release
+        The table, observed survival beside net survival.
+    """
+    settings = found.settings
+    least = published_least(min_count)
+    counts, labels, _ = count_groups(found.data, settings["by"])
+    rows, _ = reporting_rows(counts, counts.events.sum(axis=2, keepdims=True), labels, least, years)
+    columns = ["survival", "ci_low", "ci_high", "observed"]
+    values = read_published(found.table, rows, {"observed": 1.0})
+    # Net survival is no step curve: it is read on the day itself.
+    read = found.at(np.unique(rows["time"])).drop(columns=["at_risk", "events", "se"]).round(DECIMALS)
+    table = rows.rename(columns={"events_0": "events"}).join(values).merge(read, on=["group", "time"], how="left")
+    table = table[[name for name in table if name not in ("time", "observed")] + ["observed"]]
+    start = settings["conditional_on"]
+    after = f" among those alive at {start / DAYS_PER_YEAR:.2f} years" if start is not None else ""
+    note = f"{_note(settings, least, len(labels) > 1)} Life table: {settings['life_table']}."
+    names = {"survival": "Net survival", "observed": "Observed survival"}
+    return declare(table, columns, f"Net survival{after}", note, ["events"], names)
 
 
 def _release(
