@@ -30,6 +30,7 @@ MODULES = (
     "association",
     "spatial",
     "survival_curves",
+    "cox",
 )
 """Modules of ``scripts/validation``, in the order of the page."""
 

@@ -16,7 +16,7 @@ from epi.survival.cox_residuals import RESIDUALS, Residual, residual_table
 from epi.survival.curves import wants_robust
 from epi.survival.estimability import check_columns, check_information, explain_divergence, refuse
 from epi.survival.groups import By, split_groups
-from epi.survival.partial_likelihood import Ties, build_risk_sets, evaluate, maximise
+from epi.survival.partial_likelihood import SlotSums, Ties, build_risk_sets, evaluate, maximise
 from epi.survival.prediction import PredictedCurves, estimate_baseline, predict_curves
 from epi.survival.proportionality import Proportionality, Transform, check_proportional
 from epi.survival.ratio_model import FEW_EVENTS, RatioModel, summarise
@@ -200,9 +200,10 @@ def fit_cox(
         unit=data.clusters if jackknife and not single else None,
     )  # fmt: skip
     del columns
-    null = evaluate(sets, np.zeros(len(terms.names)))
+    sums = SlotSums(sets)
+    null = evaluate(sets, np.zeros(len(terms.names)), sums)
     refuse(model, check_information(terms.names, null))
-    found = maximise(sets, null)
+    found = maximise(sets, null, sums)
     if found.direction is not None:
         refuse(model, [explain_divergence(terms.names, sets, found)])
     unit = None if single else data.clusters[sets.order]

@@ -63,12 +63,13 @@ def check_columns(names: Sequence[str], columns: Sequence[NDArray[np.float64]], 
         One sentence for each fault.
     """
     faults = []
+    rows = np.flatnonzero(event)
     for name, column in zip(names, columns, strict=True):
         low, high = float(column.min()), float(column.max())
         if high - low <= 1e-12 * max(abs(low), abs(high), 1e-300):
             faults.append(f"{name!r} is constant")
             continue
-        struck = column[event]
+        struck = column.take(rows)
         if struck.min() == high or struck.max() == low:
             end = "highest" if struck.min() == high else "lowest"
             levels = len(np.unique(column[:10_000])) <= 2

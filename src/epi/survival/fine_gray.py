@@ -14,7 +14,7 @@ from epi.stats.intervals import check_level
 from epi.survival.cox import split_strata
 from epi.survival.cox_residuals import ScoreResiduals
 from epi.survival.estimability import check_columns, check_information, explain_divergence, refuse
-from epi.survival.partial_likelihood import Tail, Ties, build_risk_sets, evaluate, maximise
+from epi.survival.partial_likelihood import SlotSums, Tail, Ties, build_risk_sets, evaluate, maximise
 from epi.survival.prediction import PredictedCurves, predict_curves
 from epi.survival.ratio_model import FEW_EVENTS, RatioModel, invert, summarise
 from epi.survival.subdistribution import (
@@ -125,7 +125,8 @@ def fit_fine_gray(
     Notes
     -----
     Fine and Gray (JASA 1999); Geskus (Biometrics 2011). A ratio orders cumulative incidences; it is not one
-    of rates among persons at risk. A covariate that changes with time keeps its last value after a competing event.
+    of rates among persons at risk. Weights take censoring and entry as independent of the covariates, within strata.
+    A covariate that changes with time keeps its last value after a competing event.
 
     Examples
     --------
@@ -178,9 +179,10 @@ def fit_fine_gray(
     del columns
     factor = observation.at(None if stratum is None else sets.stratum, sets.day)
     sets = replace(sets, tail=Tail(base[sets.order], factor))
-    null = evaluate(sets, np.zeros(len(terms.names)))
+    sums = SlotSums(sets)
+    null = evaluate(sets, np.zeros(len(terms.names)), sums)
     refuse(model, check_information(terms.names, null))
-    found = maximise(sets, null)
+    found = maximise(sets, null, sums)
     if found.direction is not None:
         refuse(model, [explain_divergence(terms.names, sets, found)])
     if event.sum() < FEW_EVENTS * len(terms.names):
