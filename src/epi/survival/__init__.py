@@ -14,29 +14,37 @@ from epi.survival.fine_gray import FineGrayModel, fit_fine_gray
 from epi.survival.follow_up import follow_cohort
 from epi.survival.gray import compare_incidence
 from epi.survival.hazard import CumulativeHazard, estimate_cumulative_hazard
+from epi.survival.immortal_time import ImmortalTime, check_immortal_time, split_at_exposure
 from epi.survival.incidence import CumulativeIncidence, estimate_cumulative_incidence
 from epi.survival.life_table import INFANT_DEATHS, LifeTable, build_life_table, life_table
 from epi.survival.net import NetSurvival, estimate_net_survival
 from epi.survival.prediction import PredictedCurves
 from epi.survival.proportionality import Proportionality
+from epi.survival.quasi_independence import QuasiIndependence, check_quasi_independence
 from epi.survival.restricted_mean import RestrictedMean, compare_rmst, estimate_rmst
+from epi.survival.window import CommonWindow, find_common_window
 
 __all__ = [
     "INFANT_DEATHS",
+    "CommonWindow",
     "Comparison",
     "CoxModel",
     "CumulativeHazard",
     "CumulativeIncidence",
     "FineGrayModel",
+    "ImmortalTime",
     "LifeTable",
     "NetSurvival",
     "PredictedCurves",
     "Proportionality",
+    "QuasiIndependence",
     "RestrictedMean",
     "SurvivalCurves",
     "SurvivalData",
     "build_life_table",
     "build_survival",
+    "check_immortal_time",
+    "check_quasi_independence",
     "compare_incidence",
     "compare_rmst",
     "compare_survival",
@@ -45,8 +53,10 @@ __all__ = [
     "estimate_net_survival",
     "estimate_rmst",
     "estimate_survival",
+    "find_common_window",
     "fit_cox",
     "fit_fine_gray",
     "follow_cohort",
     "life_table",
+    "split_at_exposure",
 ]

@@ -328,9 +328,27 @@ def _step(found: Any, years: float | None) -> float:
 
 
 def _told(release: Release, title: str, note: str, lang: Lang) -> Release:
+    return replace(release, title=title, note=note, labels=headings(release, lang))
+
+
+def headings(release: Release, lang: Lang) -> dict[str, str]:
+    """Give the headings of a table of a curve in a language.
+
+    Parameters
+    ----------
+    release : Release
+        The table, with its headings in English.
+    lang : {"fr", "en"}
+        Language.
+
+    Returns
+    -------
+    dict
+        Column to heading.
+    """
     if lang == "en":
-        return replace(release, title=title, note=note)
-    headings = {}
+        return dict(release.labels)
+    found = {}
     for name, word in release.labels.items():
         # Words of a cause stand before a colon, whatever the language.
         cause, _, _ = word.rpartition(": ")
@@ -338,8 +356,8 @@ def _told(release: Release, title: str, note: str, lang: Lang) -> Release:
         said = {"incidence": "incidence cumulée", "Net survival": "Survie nette"}.get(
             stem if stem == "incidence" else word, _HEADINGS.get(stem, word)
         )
-        headings[name] = f"{cause} : {said.lower()}" if cause else said
-    return replace(release, title=title, note=note, labels=headings)
+        found[name] = f"{cause} : {said.lower()}" if cause else said
+    return found
 
 
 def _note(found: Any, min_count: int | None, pattern: str, lang: Lang) -> str:

@@ -22,6 +22,7 @@ from epi.survival.influence import influence_variance, place_rows
 from epi.survival.limits import IntervalScale, check_interval, probability_limits, reached
 from epi.survival.risk_sets import check_first_events, find_start, focus, risk_notes, wants_robust
 from epi.survival.steps import Lang, Unit, read_steps, whole_days
+from epi.survival.window import check_inside, window_start
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -82,8 +83,11 @@ class SurvivalCurves:
         ------
         ParameterError
             If a time is not a number.
+        EstimationError
+            If the data keep to a common window, and a time lies outside.
         """
         days = whole_days(times, unit)
+        check_inside(self.data, days)
         counts, _, _ = count_groups(self.data, self.settings["by"])
         events = _chosen(counts, self.data, self.settings["cause"])
         return read_steps(self.table, self.groups, days, counts, events, {"survival": 1.0})
@@ -304,7 +308,8 @@ def _estimate(
         "estimator": "Kaplan-Meier", "by": by, "groups": list(labels), "cause": cause, "interval": interval,
         "level": level, "robust": robust, "variance": "infinitesimal jackknife" if jackknife else "Greenwood",
         "weights": data.weight is not None, "clusters": data.cluster is not None, "scale": data.scale,
-        "start": counts.first, "conditional_on": conditional_on,
+        "start": counts.first,
+        "conditional_on": window_start(data) if conditional_on is None else conditional_on,
     }  # fmt: skip
     notes = [*risk_notes(counts, table, labels), *_quiet(table, labels)]
     if others:

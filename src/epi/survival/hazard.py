@@ -18,6 +18,7 @@ from epi.survival.influence import influence_variance, place_rows
 from epi.survival.limits import hazard_limits
 from epi.survival.risk_sets import focus, wants_robust
 from epi.survival.steps import Lang, Unit, read_steps, whole_days
+from epi.survival.window import check_inside
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -69,10 +70,12 @@ class CumulativeHazard:
             `group`, `time` (days), `at_risk`, `events`, `hazard`, `se`, `ci_low`, `ci_high`; missing after
             the end of the group's follow-up.
         """
+        days = whole_days(times, unit)
+        check_inside(self.data, days)
         counts, _, _ = count_groups(self.data, self.settings["by"])
         cause = self.settings["cause"]
         events = counts.events.sum(axis=2) if cause is None else counts.events[:, :, self.data.cause_number(cause) - 1]
-        return read_steps(self.table, self.groups, whole_days(times, unit), counts, events, {"hazard": 0.0})
+        return read_steps(self.table, self.groups, days, counts, events, {"hazard": 0.0})
 
     def release(self, *, min_count: int | None = None, years: float | None = None) -> Release:
         """Say what would be published: the hazards at times far enough apart.

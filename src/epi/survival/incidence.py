@@ -19,6 +19,7 @@ from epi.survival.influence import influence_variance, place_rows
 from epi.survival.limits import IntervalScale, check_interval, probability_limits
 from epi.survival.risk_sets import check_first_events, find_start, risk_notes, wants_robust
 from epi.survival.steps import Lang, Unit, read_steps, whole_days
+from epi.survival.window import check_inside, window_start
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -82,6 +83,7 @@ class CumulativeIncidence:
             follow-up, unless nobody was left without event.
         """
         days = whole_days(times, unit)
+        check_inside(self.data, days)
         counts, labels, _ = count_groups(self.data, self.settings["by"])
         parts = []
         for at, cause in enumerate(self.causes):
@@ -292,7 +294,7 @@ def _estimate(
         "estimator": "Aalen-Johansen", "by": by, "groups": list(labels), "causes": list(data.causes),
         "variance": variance, "interval": interval, "level": level, "weights": data.weight is not None,
         "clusters": data.cluster is not None, "scale": data.scale, "start": counts.first,
-        "conditional_on": conditional_on,
+        "conditional_on": window_start(data) if conditional_on is None else conditional_on,
     }  # fmt: skip
     table = pd.concat(parts, ignore_index=True)
     first = table[table["cause"] == data.causes[0]].rename(columns={"event_free": "survival"})

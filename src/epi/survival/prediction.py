@@ -24,6 +24,7 @@ from epi.survival.data import DAYS_PER_YEAR
 from epi.survival.groups import ALL
 from epi.survival.limits import IntervalScale, check_interval, probability_limits
 from epi.survival.reporting import declare, published_least, read_published, reporting_rows
+from epi.survival.window import check_inside, window_start
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -203,8 +204,11 @@ def predict_curves(
     sets = model.sets
     design = np.column_stack(model.terms.columns(table))
     scaled = (design - sets.centre) / sets.scale
-    start = None if from_years is None else int(whole_days(from_years, "years")[0])
+    start = window_start(model.data) if from_years is None else int(whole_days(from_years, "years")[0])
     days = None if at_years is None else whole_days(at_years, "years")
+    for asked in (days, None if from_years is None else np.array([start])):
+        if asked is not None:
+            check_inside(model.data, asked)
     if start is not None and days is not None and (days < start).any():
         raise ParameterError("a time comes before from_years", "times after the curves' start")
     ends = np.full(len(sets.first) - 1, np.iinfo(np.int64).min)

@@ -24,6 +24,7 @@ from epi.survival.groups import ALL, By, count_groups, split_groups
 from epi.survival.influence import place_rows
 from epi.survival.risk_sets import check_first_events, focus, risk_notes, wants_robust, where
 from epi.survival.steps import Unit, whole_days
+from epi.survival.window import check_inside
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -277,6 +278,7 @@ def _areas(
             "follow-up begins before time zero and no start is given", "the time from which the mean is taken",
             "start=0, for those without event at time zero",
         )  # fmt: skip
+    check_inside(data, np.array([begin, end]))
     if end <= begin:
         raise ParameterError(f"the horizon, day {end}, is not after the start, day {begin}", "a later horizon")
     whole = data if start is None else data.window(low=begin)
