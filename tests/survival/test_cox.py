@@ -147,6 +147,8 @@ def test_what_cannot_be_estimated_is_named() -> None:
     refused(table, ["far"], "far is infinite in")
     refused(table, ["arm"], "reference={'arm': 'new'}")
     refused(table, ["arm"], "the reference of arm is 'none'", reference={"arm": "none"})
+    table["day"] = pd.Timestamp("2020-01-01") + pd.to_timedelta(table["days"], unit="D")
+    refused(table, ["day"], "day holds values of type datetime64")
     refused(table, ["sex"], "no covariate 'sex'")
     refused(table, ["age", "age"], "named twice")
     refused(table, ["age"], "ties is 'exact'", ties="exact")
@@ -174,6 +176,9 @@ def test_options_and_notes() -> None:
     assert any("without event tell" in note for note in found.notes)
     assert found.settings["strata_labels"] == ["a", "x", "y"]
     assert fit_cox(data, ["a"], strata=None).settings["strata"] is None
+    bare = build_survival(table.assign(strata=table["b"]), entry="entry", exit="exit", event="event")
+    assert fit_cox(bare, ["a"]).settings["strata"] is None
+    assert fit_cox(bare, ["a"], strata=["strata"]).settings["strata_labels"] == ["0", "1"]
     group = fit_cox(data, ["a"], strata="group")
     assert group.settings["strata_labels"] == ["x", "y"]
     wide, narrow = fit_cox(data, ["a"], level=0.99).table, found.table
@@ -235,3 +240,17 @@ def test_published_ratios_fall_with_their_counts() -> None:
     assert model.chart().figure(everything) is not None
     with pytest.raises(ParameterError, match="lang is 'de'"):
         model.chart(lang="de")  # type: ignore[arg-type]
+
+
+def test_published_events_are_persons_where_they_come_again() -> None:
+    model = fit(next(c for c in FIXTURE["cox"] if c["set"] == "cgd" and not c["strata"]))
+    release = model.release()
+    table = SETS["cgd"]
+    whole = release.table.set_index(["covariate", "level"])
+    for level in (0, 1):
+        inside = table[table["treat"] == level]
+        assert whole.loc[("treat", str(level)), "persons"] == inside["cluster"].nunique()
+        assert whole.loc[("treat", str(level)), "events"] == inside.loc[inside["event"] == 1, "cluster"].nunique()
+    assert whole.loc[("age", ""), "events"] < table["event"].sum()
+    assert release.labels["events"] == "With an event"
+    assert model.settings["events"] == table["event"].sum()

@@ -247,9 +247,16 @@ def split_strata(
     notes : list of str
         What a reader must know.
     """
-    if strata is None or (strata == "strata" and data.strata is None and "strata" not in data.covariates):
+    if strata == "strata":
+        # Those of the data, and none where the data have none, whatever covariates are called.
+        if data.strata is None:
+            return None, (), []
+        present, codes = np.unique(data.strata, return_inverse=True)
+        numbers, labels = codes.astype(np.int64), tuple(data.strata_labels[at] for at in present)
+    elif strata is None:
         return None, (), []
-    numbers, labels = split_groups(data, strata, None)
+    else:
+        numbers, labels = split_groups(data, strata, None)
     silent = np.flatnonzero(np.bincount(numbers[event], minlength=len(labels)) == 0)
     if not len(silent):
         return numbers, labels, []

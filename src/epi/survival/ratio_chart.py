@@ -31,6 +31,7 @@ DIGITS = 4
 _WORDS = {
     "en": {
         "covariate": "Covariate", "level": "Value", "persons": "Persons", "events": "Events", "estimate": "{}",
+        "with": "With an event",
         "ci_low": "Low", "ci_high": "High", "p": "p", "reference": "reference",
         "axis": "{} (log scale)", "lower": "lower hazard", "higher": "higher hazard", "ci": "({}% CI)",
         "hidden": "hidden: small count", "cox": "Hazard ratios of {}",
@@ -45,6 +46,7 @@ _WORDS = {
     },
     "fr": {
         "covariate": "Covariable", "level": "Valeur", "persons": "Personnes", "events": "Événements", "estimate": "{}",
+        "with": "Avec événement",
         "ci_low": "Basse", "ci_high": "Haute", "p": "p", "reference": "référence",
         "axis": "{} (échelle log)", "lower": "risque moindre", "higher": "risque accru", "ci": "(IC à {} %)",
         "hidden": "masqué : petit effectif", "cox": "Rapports de risques instantanés : {}",
@@ -93,7 +95,8 @@ def release_ratios(model: RatioModel, lang: Lang = "en") -> Release:
             "covariate": name,
             "level": level,
             "persons": len(np.unique(model.data.person[inside])),
-            "events": int((model.data.event[inside] == settings["event_code"]).sum()),
+            # Persons, also where they have several events: what is published counts persons.
+            "events": len(np.unique(model.data.person[inside & (model.data.event == settings["event_code"])])),
         }
         if column is None:
             # The reference: a ratio of 1 that nobody estimated.
@@ -109,6 +112,8 @@ def release_ratios(model: RatioModel, lang: Lang = "en") -> Release:
     fallen = ("estimate", "ci_low", "ci_high", "p")
     measure = words["SHR" if settings["model"] == "fine-gray" else "HR"]
     labels = {str(name): words[str(name)].format(measure) for name in table}
+    if settings["repeated"]:
+        labels["events"] = words["with"]
     equals = f"={BLANK}"
     tests = (" ; " if lang == "fr" else "; ").join(
         f"{words[str(test)]} {format_number(statistic, 2, lang=lang)} ({df}), p{BLANK}{_p(p, lang, equals)}"
@@ -180,7 +185,9 @@ def draw_ratios(model: RatioModel, lang: Lang = "en") -> Chart:
     level = f"{measure} {words['ci'].format(format_number(100 * model.settings['level'], 0, lang=lang))}"
 
     def draw(shown: pd.DataFrame) -> Figure:
-        return _draw(shown, release.title, release.note, measure, level, words, lang)
+        return _draw(
+            shown, release.title, release.note, measure, level, {**words, "events": release.labels["events"]}, lang
+        )
 
     return Chart(release, draw, f"{release.title}. {release.note}")
 

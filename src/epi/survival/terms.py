@@ -155,6 +155,10 @@ def build_terms(data: SurvivalData, covariates: Sequence[str], reference: Mappin
         listed = ", ".join(map(str, found[:8])) + (", ..." if len(found) > 8 else "")
         if name in asked and asked[name] not in found:
             faults.append(f"the reference of {name} is {asked[name]!r}; its values are {listed}")
+        elif name not in asked and not categorical and not all(isinstance(value, str | bool) for value in found):
+            faults.append(
+                f"{name} holds values of type {column.dtype}: numbers, true and false, or categories are taken"
+            )
         elif name not in asked and not categorical:
             faults.append(f"{name} holds text: say reference={{{name!r}: {found[0]!r}}} or another of {listed}")
         elif len(found) > MOST_LEVELS:
