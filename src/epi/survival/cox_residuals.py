@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from epi.survival.partial_likelihood import CHUNK, exposure
 
@@ -44,12 +45,12 @@ class ScoreResiduals:
         self.died = np.zeros(len(sets.order), dtype=bool)
         self.died[sets.dead] = True
 
-    def rows(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    def rows(self, rows: slice) -> NDArray[np.float64]:
         """Give the residuals of some rows.
 
         Parameters
         ----------
-        rows : numpy.ndarray of int64
+        rows : slice
             Sorted rows.
 
         Returns
@@ -83,7 +84,7 @@ class ScoreResiduals:
         """
         found = np.empty(self.sets.x.shape)
         for rows in self.sets.chunks():
-            found[rows] = self.rows(np.arange(rows.start, rows.stop))
+            found[rows] = self.rows(rows)
         return found
 
     def products(self, unit: NDArray[np.int64] | None) -> NDArray[np.float64]:
@@ -104,22 +105,20 @@ class ScoreResiduals:
         if unit is None:
             total = np.zeros((size, size))
             for rows in sets.chunks():
-                piece = self.rows(np.arange(rows.start, rows.stop))
+                piece = self.rows(rows)
                 if sets.weight is not None:
                     piece *= sets.weight[rows, None]
                 total += piece.T @ piece
             return total
-        order = np.argsort(unit, kind="stable")
-        sums = np.zeros((int(unit.max()) + 1, size))
-        for low in range(0, len(order), CHUNK):
-            members = order[low : low + CHUNK]
-            piece = self.rows(members)
-            if sets.weight is not None:
-                piece *= sets.weight[members, None]
-            mine = unit[members]
-            begins = np.flatnonzero(np.diff(mine, prepend=-1))
-            # A cluster may go on in the next piece: it is added to, never set.
-            sums[mine[begins]] += np.add.reduceat(piece, begins, axis=0)
+        number = int(unit.max()) + 1
+        sums = np.zeros((number, size))
+        # No piece is smaller than the table of sums that it is added to: all of them cost no more than the rows.
+        width = max(CHUNK, number)
+        for low in range(0, len(unit), width):
+            rows = slice(low, min(low + width, len(unit)))
+            weight = np.ones(rows.stop - low) if sets.weight is None else sets.weight[rows]
+            places = np.arange(len(weight) + 1)
+            sums += sparse.csc_array((weight, unit[rows], places), shape=(number, len(weight))) @ self.rows(rows)
         return np.asarray(sums.T @ sums, dtype=np.float64)
 
 

@@ -260,7 +260,7 @@ def _own_variance(
     total = np.zeros_like(best.information)
     ended = data.event[sets.order] == 0
     for rows in sets.chunks():
-        piece = residuals.rows(np.arange(rows.start, rows.stop))
+        piece = residuals.rows(rows)
         piece += ended[rows, None] * moved[leave[rows]] - expected[leave[rows]]
         total += piece.T @ piece
     inverse = invert(best.information)

@@ -178,7 +178,7 @@ def summarise(
         covariance = naive @ ScoreResiduals(sets, best).products(unit) @ naive
         moved = ScoreResiduals(sets, found.null).products(unit)
         robust_score = _chi_square(found.null.score, moved)
-        number = len(sets.order) if unit is None else len(np.unique(unit))
+        number = len(sets.order) if unit is None else int(np.count_nonzero(np.bincount(unit)))
         if number < FEW_CLUSTERS:
             what = "clusters" if settings["clusters"] else "persons"
             notes = [*notes, f"{number} {what}: a robust variance of so few is too small"]
