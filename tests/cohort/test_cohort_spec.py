@@ -108,6 +108,7 @@ def test_members_have_the_columns_and_values_of_the_contract(ws: Workspace) -> N
         "index_date",
         "sex",
         "birth_date",
+        "birth_commune",
         "age_at_index",
         "age_completed",
         "residence_commune",
@@ -343,3 +344,20 @@ def test_first_signs(tmp_path: Path) -> None:
         "age at first signs unknown",
         "first signs outside the period",
     ]
+
+
+def test_births_in_a_period_and_in_france(tmp_path: Path) -> None:
+    r = Registry()
+    r.patient("P1", birth="1990-01").patient("P2", birth="1989-12").patient("P3", birth="2000-12")
+    r.patient("P4", birth="2001-01").patient("P5", birth="1995-01", birth_commune=None)
+    r.patient("P6", birth="1995-01", birth_commune="99352").patient("P7", birth="1995-01", birth_commune="97105")
+    cohort = (
+        r.open(tmp_path).cohort("Births").known_to_the_base().born_between("1990-01-01", "2000-12-31").born_in_france()
+    )
+    assert cohort.members["patient_id"].tolist() == ["P1", "P3", "P7"]
+    assert cohort.members["birth_commune"].tolist() == ["38185", "38185", "97105"]
+    lost = {row.lost: row.removed for row in cohort.attrition.table.itertuples() if row.removed}
+    assert lost == {"born outside the period": 2, "commune of birth unknown": 1, "born abroad": 1}
+    assert "naissance en France, outre-mer compris" in cohort.in_words("fr")
+    with pytest.raises(ParameterError):
+        cohort.born_between("2000-01-01", "1990-01-01")

@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from epi.workspace import Workspace
 
 _FACTS = (
-    "patient_id", "index_date", "sex", "birth_date", "residence_commune", "insee_code", "orpha_code",
+    "patient_id", "index_date", "sex", "birth_date", "birth_commune", "residence_commune", "insee_code", "orpha_code",
     "diagnosis_date", "diagnosis_date_precision", "diagnosis_status", "origin_date", "entry_date", "exit_date",
     "died",
 )  # fmt: skip
 _MEMBERS = (
-    "patient_id", "index_date", "sex", "birth_date", "age_at_index", "age_completed", "residence_commune", "insee_code",
-    "orpha_code", "diagnosis_date", "diagnosis_date_precision", "diagnosis_status", "origin_date", "entry_date",
+    "patient_id", "index_date", "sex", "birth_date", "birth_commune", "age_at_index", "age_completed",
+    "residence_commune", "insee_code", "orpha_code", "diagnosis_date", "diagnosis_date_precision", "diagnosis_status", "origin_date", "entry_date",
     "exit_date", "follow_up_days", "died",
 )  # fmt: skip
 _DAYS = ("index_date", "birth_date", "diagnosis_date", "origin_date", "entry_date", "exit_date")
@@ -279,11 +279,12 @@ class Cohort(RecordFilters):
     def members(self) -> pd.DataFrame:
         """Members in order of patient_id; for computing, on the user's screen only.
 
-        Columns: patient_id, index_date, sex, birth_date, age_at_index (years of 365.25 days),
-        age_completed (completed years, by the calendar), residence_commune (as recorded), insee_code
-        (today's commune), orpha_code and diagnosis_date, diagnosis_date_precision, diagnosis_status (of
-        the first diagnosis that meets the definition), origin_date, entry_date, exit_date,
-        follow_up_days (missing where exit comes before entry) and died (before exit).
+        Columns: patient_id, index_date, sex, birth_date, birth_commune (as recorded, where it is granted),
+        age_at_index (years of 365.25 days), age_completed (completed years, by the calendar),
+        residence_commune (as recorded), insee_code (today's commune), orpha_code and diagnosis_date,
+        diagnosis_date_precision, diagnosis_status (of the first diagnosis that meets the definition),
+        origin_date, entry_date, exit_date, follow_up_days (missing where exit comes before entry) and died
+        (before exit).
         """
         self._check_not_empty()
         evaluation = self._evaluate()
@@ -368,6 +369,7 @@ def _tidy(frame: pd.DataFrame) -> pd.DataFrame:
     for name in (
         "patient_id",
         "sex",
+        "birth_commune",
         "residence_commune",
         "insee_code",
         "diagnosis_status",

@@ -82,6 +82,9 @@ CONDITIONS: dict[type, Callable[[Any, Any, int, str], list[Any]]] = {
     c.FrenchResident: lambda k, f, r, x: [f.residence_country.fill_null("FR").isin(list(c.FRANCE))],
     c.IndexKnown: lambda k, f, r, x: [known(f.index_date)],
     c.Aged: lambda k, f, r, x: [known(_when(k, f, r)) & known(f.birth_date), _age(f, k, _when(k, f, r))],
+    c.Born: lambda k, f, r, x: [known(f.birth_date), _between(f.birth_date, k.start, k.end)],
+    # INSEE writes places of birth abroad with 99 and a country.
+    c.BornInFrance: lambda k, f, r, x: [known(f.birth_commune), ~f.birth_commune.startswith("99")],
     c.OfSex: lambda k, f, r, x: [f.sex.isin(sorted(k.values))],
     c.KnownResidence: lambda k, f, r, x: [known(f.insee_code)],
     c.Residing: lambda k, f, r, x: [known(f.insee_code), f[x]],

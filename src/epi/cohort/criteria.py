@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from epi.cohort.places import place_words
-from epi.cohort.wording import SEXES, Text, join_words
+from epi.cohort.wording import SEXES, Text, join_words, period_words
 
 FRANCE = ("FR", "BL", "GF", "GP", "MF", "MQ", "PM", "RE", "YT")
 """Country codes of residents of France: overseas départements have codes of their own in ISO 3166."""
@@ -157,6 +157,36 @@ class Aged(Criterion):
                 Text("outside these ages", "hors de ces âges"),
             ),
         )
+
+
+@dataclass(frozen=True)
+class Born(Criterion):
+    """A birth in a period, birth being on the 15th of its month."""
+
+    start: dt.date
+    end: dt.date
+
+    def parts(self) -> tuple[Part, ...]:  # noqa: D102
+        words = period_words(self.start, self.end)
+        return (
+            Part(Text("with a known date of birth", "avec une date de naissance connue"),
+                 Text("date of birth unknown", "date de naissance inconnue")),
+            Part(Text(f"born {words.en}", f"naissance {words.fr}"),
+                 Text("born outside the period", "naissance hors période")),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class BornInFrance(Criterion):
+    """A birth in a commune of France, overseas included."""
+
+    def parts(self) -> tuple[Part, ...]:  # noqa: D102
+        return (
+            Part(Text("with a known commune of birth", "avec une commune de naissance connue"),
+                 Text("commune of birth unknown", "commune de naissance inconnue")),
+            Part(Text("born in France, overseas included", "naissance en France, outre-mer compris"),
+                 Text("born abroad", "naissance à l'étranger")),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)

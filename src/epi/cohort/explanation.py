@@ -21,6 +21,7 @@ _SHOWN = {
     "index_date": "index date",
     "birth_date": "birth (15th of the month)",
     "sex": "sex",
+    "birth_commune": "commune of birth",
     "residence_commune": "commune recorded",
     "insee_code": "commune of today",
     "first_inclusion_date": "first inclusion",

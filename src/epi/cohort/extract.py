@@ -24,7 +24,10 @@ from epi.cohort.wording import CONTEXT_SETS
 if TYPE_CHECKING:
     from epi.workspace import Workspace
 
-PATIENT = ("sex", "birth_date", "residence_commune", "residence_country", "is_fetus", "vital_status", "death_date")
+PATIENT = (
+    "sex", "birth_date", "birth_commune", "residence_commune", "residence_country", "is_fetus", "vital_status",
+    "death_date",
+)  # fmt: skip
 _DATES = {"birth_date", "death_date"}
 _RANK = {"day": 0, "month": 1, "year": 2}
 

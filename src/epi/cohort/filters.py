@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from epi.cohort import criteria as c
 from epi.cohort.definition import Definition
 from epi.cohort.places import read_places
-from epi.cohort.wording import SEXES, choose, read_day
+from epi.cohort.wording import SEXES, choose, read_day, read_period
 from epi.errors import CohortError, ParameterError
 
 if TYPE_CHECKING:
@@ -96,6 +96,32 @@ class PersonFilters:
             raise ParameterError(f"ages from {at_least} to {at_most} hold nobody", "at_least <= at_most")
         day = None if on == "index" else read_day(on, "on")
         return self._with(c.Aged(at_least, at_most, "index" if day is None else "day", day))
+
+    def born_between(self, start: str | dt.date, end: str | dt.date) -> Self:
+        """Keep patients born in a period; birth is on the 15th of its month.
+
+        Parameters
+        ----------
+        start, end : date
+            First and last day, both included.
+
+        Returns
+        -------
+        Cohort
+            A new definition.
+        """
+        self._once(c.Born, "born_between()", "give one period")
+        return self._with(c.Born(*read_period(start, end)))
+
+    def born_in_france(self) -> Self:
+        """Keep patients whose commune of birth is known and lies in France, overseas included.
+
+        Returns
+        -------
+        Cohort
+            A new definition.
+        """
+        return self._with(c.BornInFrance())
 
     def of_sex(self, sex: str | Iterable[str]) -> Self:
         """Keep patients of a recorded sex.

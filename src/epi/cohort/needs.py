@@ -16,6 +16,8 @@ _NEEDS: dict[type, set[tuple[str, str]]] = {
     c.NotAFetus: {("patient", "is_fetus")},
     c.FrenchResident: {("patient", "residence_country")},
     c.Aged: {("patient", "birth_date")},
+    c.Born: {("patient", "birth_date")},
+    c.BornInFrance: {("patient", "birth_commune")},
     c.OfSex: {("patient", "sex")},
     c.KnownResidence: {("patient", "residence_commune")},
     c.Residing: {("patient", "residence_commune")},
