@@ -356,7 +356,7 @@ def test_births_in_a_period_and_in_france(tmp_path: Path) -> None:
     )
     assert cohort.members["patient_id"].tolist() == ["P1", "P3", "P7"]
     assert cohort.members["birth_commune"].tolist() == ["38185", "38185", "97105"]
-    lost = {row.lost: row.removed for row in cohort.attrition.table.itertuples() if row.removed}
+    lost = {row.reason: row.removed for row in cohort.attrition.table.itertuples() if row.removed}
     assert lost == {"born outside the period": 2, "commune of birth unknown": 1, "born abroad": 1}
     assert "naissance en France, outre-mer compris" in cohort.in_words("fr")
     with pytest.raises(ParameterError):

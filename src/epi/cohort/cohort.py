@@ -32,8 +32,8 @@ _FACTS = (
 )  # fmt: skip
 _MEMBERS = (
     "patient_id", "index_date", "sex", "birth_date", "birth_commune", "age_at_index", "age_completed",
-    "residence_commune", "insee_code", "orpha_code", "diagnosis_date", "diagnosis_date_precision", "diagnosis_status", "origin_date", "entry_date",
-    "exit_date", "follow_up_days", "died",
+    "residence_commune", "insee_code", "orpha_code", "diagnosis_date", "diagnosis_date_precision", "diagnosis_status",
+    "origin_date", "entry_date", "exit_date", "follow_up_days", "died",
 )  # fmt: skip
 _DAYS = ("index_date", "birth_date", "diagnosis_date", "origin_date", "entry_date", "exit_date")
 _YEAR = 365.25
