@@ -360,4 +360,4 @@ def test_births_in_a_period_and_in_france(tmp_path: Path) -> None:
     assert lost == {"born outside the period": 2, "commune of birth unknown": 1, "born abroad": 1}
     assert "naissance en France, outre-mer compris" in cohort.in_words("fr")
     with pytest.raises(ParameterError):
-        cohort.born_between("2000-01-01", "1990-01-01")
+        known.born_between("2000-01-01", "1990-01-01")
