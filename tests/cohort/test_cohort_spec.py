@@ -346,7 +346,7 @@ def test_first_signs(tmp_path: Path) -> None:
     ]
 
 
-def test_births_in_a_period_and_in_france(tmp_path: Path) -> None:
+def test_births_in_a_period_and_in_france(tmp_path: Path, ws: Workspace) -> None:
     r = Registry()
     r.patient("P1", birth="1990-01").patient("P2", birth="1989-12").patient("P3", birth="2000-12")
     r.patient("P4", birth="2001-01").patient("P5", birth="1995-01", birth_commune=None)
@@ -360,4 +360,4 @@ def test_births_in_a_period_and_in_france(tmp_path: Path) -> None:
     assert lost == {"born outside the period": 2, "commune of birth unknown": 1, "born abroad": 1}
     assert "naissance en France, outre-mer compris" in cohort.in_words("fr")
     with pytest.raises(ParameterError):
-        known.born_between("2000-01-01", "1990-01-01")
+        ws.cohort("Births").known_to_the_base().born_between("2000-01-01", "1990-01-01")
