@@ -252,6 +252,21 @@ def derive_contours(folder: Path, communes: pd.DataFrame) -> pa.Table:
     )
 
 
+def derive_births(folder: Path) -> pd.DataFrame:
+    """Keep the live births of France by year, and say which are provisional."""
+    source = pd.read_csv(folder / "births_deaths_france_1982_2021.csv.gz")
+    # 2014 stands twice, without and with Mayotte: the larger number is that of the France of later years.
+    source = source[source["live_births"].notna()].sort_values(["year", "live_births"])
+    source = source.drop_duplicates("year", keep="last")
+    return pd.DataFrame(
+        {
+            "birth_year": source["year"].astype("int16"),
+            "births": source["live_births"].astype("int32"),
+            "provisional": source["status"].eq("p"),
+        }
+    ).reset_index(drop=True)
+
+
 def main() -> None:
     """Derive every file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -281,6 +296,7 @@ def main() -> None:
         pa.Table.from_pandas(former, preserve_index=False),
         {"persons": "DELTA_BINARY_PACKED", "code": "DELTA_BYTE_ARRAY"},
     )
+    write_table(out / "births.parquet", pa.Table.from_pandas(derive_births(folder), preserve_index=False))
     postal = sorted(set(read_source(folder, "postal_codes.csv.gz")["code_postal"]))
     write_table(out / "postal_codes.parquet", pa.table({"postal_code": postal}), {"postal_code": "DELTA_BYTE_ARRAY"})
     write_table(

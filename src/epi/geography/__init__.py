@@ -1,6 +1,7 @@
 """Communes of France: codes, territories, distances in metres, contours and maps, all offline."""
 
 from epi.geography.areas import area_of, belongs_to
+from epi.geography.births import births_of_france
 from epi.geography.carrying import Carried, carry_table
 from epi.geography.classes import Classes, build_classes
 from epi.geography.codes import FAULTS, Repair, check_codes, repair_codes
@@ -37,6 +38,7 @@ __all__ = [
     "area_points",
     "arrondissements_of",
     "belongs_to",
+    "births_of_france",
     "build_classes",
     "carry_table",
     "check_codes",

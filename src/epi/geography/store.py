@@ -31,6 +31,22 @@ def _read(name: str) -> pa.Table:
         return pq.read_table(path)
 
 
+def read_table(name: str) -> pd.DataFrame:
+    """Read one of the package's tables as it is.
+
+    Parameters
+    ----------
+    name : str
+        Its file, without ending.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The table.
+    """
+    return _read(name).to_pandas()
+
+
 @cache
 def communes() -> pd.DataFrame:
     """Give communes and municipal arrondissements, sorted by code; never to be changed in place.

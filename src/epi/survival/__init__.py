@@ -5,6 +5,7 @@ Everything takes one :class:`SurvivalData`, made and validated by :func:`build_s
 
 from __future__ import annotations
 
+from epi.survival.ascertainment import Ascertainment, estimate_ascertainment
 from epi.survival.build import build_survival
 from epi.survival.comparison import Comparison, compare_survival
 from epi.survival.cox import CoxModel, fit_cox
@@ -16,6 +17,7 @@ from epi.survival.gray import compare_incidence
 from epi.survival.hazard import CumulativeHazard, estimate_cumulative_hazard
 from epi.survival.immortal_time import ImmortalTime, check_immortal_time, split_at_exposure
 from epi.survival.incidence import CumulativeIncidence, estimate_cumulative_incidence
+from epi.survival.lead_time import LeadTime, check_lead_time
 from epi.survival.life_table import INFANT_DEATHS, LifeTable, build_life_table, life_table
 from epi.survival.net import NetSurvival, estimate_net_survival
 from epi.survival.prediction import PredictedCurves
@@ -26,6 +28,7 @@ from epi.survival.window import CommonWindow, find_common_window
 
 __all__ = [
     "INFANT_DEATHS",
+    "Ascertainment",
     "CommonWindow",
     "Comparison",
     "CoxModel",
@@ -33,6 +36,7 @@ __all__ = [
     "CumulativeIncidence",
     "FineGrayModel",
     "ImmortalTime",
+    "LeadTime",
     "LifeTable",
     "NetSurvival",
     "PredictedCurves",
@@ -44,10 +48,12 @@ __all__ = [
     "build_life_table",
     "build_survival",
     "check_immortal_time",
+    "check_lead_time",
     "check_quasi_independence",
     "compare_incidence",
     "compare_rmst",
     "compare_survival",
+    "estimate_ascertainment",
     "estimate_cumulative_hazard",
     "estimate_cumulative_incidence",
     "estimate_net_survival",

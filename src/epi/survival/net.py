@@ -26,6 +26,7 @@ from epi.survival.expected import Expected, sum_hazards, sum_weights
 from epi.survival.groups import By, count_groups
 from epi.survival.risk_sets import check_first_events, find_start, risk_notes, where
 from epi.survival.steps import Lang, Unit, read_steps, whole_days
+from epi.survival.window import check_inside, window_start
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -99,8 +100,9 @@ class NetSurvival:
         ParameterError
             If a time is not a number.
         """
-        counts, _, _ = count_groups(self.data, self.settings["by"])
         days = whole_days(times, unit)
+        check_inside(self.data, days)
+        counts, _, _ = count_groups(self.data, self.settings["by"])
         steps = read_steps(self.table, self.groups, days, counts, counts.events.sum(axis=2), {"survival": 1.0})
         for group in self.groups:
             first, survival, error = self.daily[group]
@@ -372,7 +374,7 @@ def _estimate(
         "estimator": METHODS[method], "method": method, "by": by, "groups": list(labels), "cause": None, "sex": sex,
         "territory": territory, "interval": interval, "level": level, "form": form, "variance": "Poisson increments",
         "weights": False, "clusters": False, "scale": data.scale, "start": counts.first,
-        "conditional_on": conditional_on, **life_table.settings,
+        "conditional_on": window_start(data) if conditional_on is None else conditional_on, **life_table.settings,
     }  # fmt: skip
     notes = [*risk_notes(counts, table, labels), *_above(table, labels), *life_table.notes]
     if len(data.causes) > 1:
