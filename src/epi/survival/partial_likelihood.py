@@ -371,8 +371,7 @@ def build_risk_sets(
         Everything the likelihood needs.
     """
     start, stop, day, slot_stratum, first = place_days(stratum, entry, exit_, event)
-    # The event counts after the exit: rows with it come last of their slot.
-    others = [start.astype(np.int64) * 2 + event]
+    others = [start.astype(np.int64) * 2 + event, exit_.astype(np.int64, copy=False)]
     if unit is not None:
         others.append(unit.astype(np.int64))
     order = sort_rows(stop, [*x, *([] if weight is None else [weight])], others)
