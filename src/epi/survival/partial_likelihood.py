@@ -32,7 +32,7 @@ CHUNK = 16_384
 """Rows of a product at a time: few enough to stay in a processor's cache."""
 GATHERED = 4
 """Columns brought into order together."""
-SETTLED, MOST_SETTLED = 1e-10, 5e-8
+SETTLED, MOST_SETTLED = 3e-10, 2e-7
 """A Newton step this small, in standard errors by root of the events, is the last: the next would be its square.
 
 The information is taken before it: a step of a standard error changes it by a part of one over that root.
@@ -311,34 +311,59 @@ def place_days(
 
 
 def sort_rows(
-    stop: NDArray[np.int32], columns: list[NDArray[np.float64]], others: list[NDArray[np.int64]]
-) -> NDArray[np.int64]:
+    stop: NDArray[np.int32], event: NDArray[np.bool_], columns: list[NDArray[np.float64]],
+    others: list[NDArray[np.int64]],
+) -> NDArray[np.int64]:  # fmt: skip
     """Sort rows by slot, equal ones by what they hold: sums are then the same whatever order rows came in.
+
+    Rows with the event come first of their slot, side by side.
 
     Parameters
     ----------
     stop : numpy.ndarray of int32
         Slot of the exit.
+    event : numpy.ndarray of bool
+        Rows with the event.
     columns : list of numpy.ndarray of float64
         Covariates, weights.
     others : list of numpy.ndarray of int64
-        Entry, event, and what else tells rows apart.
+        Entry, exit, and what else tells rows apart.
 
     Returns
     -------
     numpy.ndarray of int64
         Positions.
     """
-    # A fingerprint of the row's bits, 64 bits wide: two different rows of one slot share one in 10^13 cases at most.
-    mark = np.zeros(len(stop), dtype=np.uint64)
+    # A fingerprint of the row's bits.
+    size = len(stop)
+    mark = np.zeros(size, dtype=np.uint64)
     for values in [*(column.view(np.uint64) for column in columns), *(other.view(np.uint64) for other in others)]:
         mark ^= values
         mark *= np.uint64(0x9E3779B97F4A7C15)
         mark ^= mark >> np.uint64(29)
-    bits = int(stop.max(initial=0)).bit_length()
-    mark >>= np.uint64(bits)
-    mark |= stop.astype(np.uint64) << np.uint64(64 - bits)
-    return np.argsort(mark).astype(np.int64, copy=False)
+    mark >>= np.uint64(1)
+    mark[~event] |= np.uint64(1 << 63)
+    # Slot, as much of the fingerprint as there is room for, and the row's number in one word: sorting words is quick.
+    number = max(size - 1, 1).bit_length()
+    room = 64 - number - int(stop.max(initial=0)).bit_length()
+    key = stop.astype(np.uint64)
+    key <<= np.uint64(room)
+    key |= mark >> np.uint64(64 - room)
+    key <<= np.uint64(number)
+    key |= np.arange(size, dtype=np.uint64)
+    key.sort()
+    order = (key & np.uint64((1 << number) - 1)).astype(np.int64)
+    key >>= np.uint64(number)
+    same = key[1:] == key[:-1]
+    if same.any():
+        # Rows that agree so far are put in order by their whole fingerprint.
+        alike = np.zeros(size, dtype=bool)
+        alike[1:] |= same
+        alike[:-1] |= same
+        places = np.flatnonzero(alike)
+        rows = order[places]
+        order[places] = rows[np.lexsort((mark[rows], key[places]))]
+    return order
 
 
 def build_risk_sets(
@@ -371,10 +396,10 @@ def build_risk_sets(
         Everything the likelihood needs.
     """
     start, stop, day, slot_stratum, first = place_days(stratum, entry, exit_, event)
-    others = [start.astype(np.int64) * 2 + event, exit_.astype(np.int64, copy=False)]
+    others = [start.astype(np.int64), exit_.astype(np.int64, copy=False)]
     if unit is not None:
         others.append(unit.astype(np.int64))
-    order = sort_rows(stop, [*x, *([] if weight is None else [weight])], others)
+    order = sort_rows(stop, event, [*x, *([] if weight is None else [weight])], others)
     start, stop = start[order], stop[order]
     weight = None if weight is None else weight[order]
     size = len(order)
@@ -382,8 +407,11 @@ def build_risk_sets(
     centre, scale = np.zeros(len(x)), np.ones(len(x))
     for at, column in enumerate(x):
         # Rounded, so that it does not depend on the order of rows; a power of two, so that nothing is rounded by it.
-        centre[at] = np.float64(np.float32(column.mean()))
-        spread = float(np.std(column))
+        mean = float(column.mean())
+        centre[at] = np.float64(np.float32(mean))
+        square = float(column @ column) / size - mean**2
+        # A spread that is small beside the mean is lost in this difference.
+        spread = np.sqrt(square) if square > 1e-6 * mean**2 else float(np.std(column))
         scale[at] = 2.0 ** np.round(np.log2(spread)) if spread > 0 else 1.0
     for left in range(0, len(x), GATHERED):
         # Side by side, so that a row is fetched at once; a few columns at a time, so that little is held twice.
@@ -394,7 +422,8 @@ def build_risk_sets(
                 together[low : low + CHUNK, at] = column[low : low + CHUNK]
         for low in range(0, size, CHUNK):
             piece = together.take(order[low : low + CHUNK], axis=0)
-            sorted_x[low : low + CHUNK, some] = (piece - centre[some]) / scale[some]
+            piece -= centre[some]
+            np.divide(piece, scale[some], out=sorted_x[low : low + CHUNK, some])
     del together
     dead = np.flatnonzero(event[order])
     # An event happens in the last slot of the row's time at risk.
@@ -411,6 +440,28 @@ def build_risk_sets(
         order, sorted_x, centre, scale, weight, start, stop, dead, dead_slot, fraction, mean_weight, events, day,
         slot_stratum, first, entering,
     )  # fmt: skip
+
+
+def sum_by_slot(values: NDArray[np.float64], bounds: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Sum values that stand in the order of slots.
+
+    Parameters
+    ----------
+    values : numpy.ndarray
+        Values.
+    bounds : numpy.ndarray of int32, shape (slots + 1,)
+        Place of each slot's first value, and their number.
+
+    Returns
+    -------
+    numpy.ndarray, shape (slots,)
+        Sums.
+    """
+    found = np.zeros(len(bounds) - 1)
+    filled = np.flatnonzero(bounds[1:] > bounds[:-1])
+    if len(filled):
+        found[filled] = np.add.reduceat(values, bounds[:-1][filled])
+    return found
 
 
 class SlotSums:
@@ -430,12 +481,10 @@ class SlotSums:
         self.leave = self._prepare(rows, sets.stop)
         late = sets.entering
         self.enter = self._prepare(late if there.all() else late[there[late]], sets.start) if len(late) else None
-        self.die = np.concatenate([[0], np.cumsum(sets.events)]).astype(np.int32)
+        self.die = (sets.dead.astype(np.int32), np.concatenate([[0], np.cumsum(sets.events)]).astype(np.int32))
         # Weighted covariates of those with the event, by day: the same whatever the coefficients.
         own = np.ones(len(sets.dead)) if sets.weight is None else sets.weight[sets.dead]
-        # Those with the event side by side: with Efron's ties they are summed at each step.
-        self.dead_x = sets.x[sets.dead]
-        self.event_x = self.die_sums(own)[1]
+        self.event_x = self.by(own, self.die)[1]
         self.keep = None
         if sets.tail is not None:
             self.keep = self._prepare(np.flatnonzero(sets.tail.base > 0), sets.stop)
@@ -465,26 +514,7 @@ class SlotSums:
         """
         rows, bounds = at
         total = sparse.csr_array((values, rows, bounds), shape=(self.sets.slots, len(self.sets.order)))
-        return np.asarray(total.sum(axis=1)).ravel(), np.asarray(total @ self.sets.x)
-
-    def die_sums(self, values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Sum values of those with the event, and values times covariates, by slot.
-
-        Parameters
-        ----------
-        values : numpy.ndarray, shape (events,)
-            One for each event.
-
-        Returns
-        -------
-        numpy.ndarray, shape (slots,)
-            Sums of the values.
-        numpy.ndarray, shape (slots, columns)
-            Sums of values times covariates.
-        """
-        shape = (self.sets.slots, len(values))
-        total = sparse.csr_array((values, np.arange(len(values), dtype=np.int32), self.die), shape=shape)
-        return np.asarray(total.sum(axis=1)).ravel(), np.asarray(total @ self.dead_x)
+        return sum_by_slot(values, bounds), np.asarray(total @ self.sets.x)
 
     def at_risk(self, risk: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Sum over risk sets: those who have not left, less those who have not entered.
@@ -502,7 +532,8 @@ class SlotSums:
             Sums of risks times covariates.
         """
         sets = self.sets
-        leave0, leave1 = self.by(risk[self.leave[0]], self.leave)
+        rows = self.leave[0]
+        leave0, leave1 = self.by(risk if len(rows) == len(risk) else risk[rows], self.leave)
         found0, found1 = _after(sets, leave0), _after(sets, leave1)
         if self.enter is not None:
             enter0, enter1 = self.by(risk[self.enter[0]], self.enter)
@@ -543,8 +574,11 @@ def exposure(sets: RiskSets, hazard: NDArray[np.float64]) -> NDArray[np.float64]
         What each sorted row has gone through.
     """
     before = sets.before(hazard)
-    found = before[sets.stop]
-    found -= before[sets.start]
+    # Rows are in the order of their last slot.
+    bounds = np.searchsorted(sets.stop, np.arange(sets.slots + 1, dtype=np.int32))
+    found = np.repeat(before, np.diff(bounds))
+    if len(sets.entering):
+        found -= before[sets.start]
     if sets.tail is not None:
         ahead = sets.cumulate(hazard * sets.tail.factor, reverse=True)
         found += sets.tail.base * ahead[sets.stop]
@@ -566,12 +600,11 @@ def quadratic_sum(sets: RiskSets, values: NDArray[np.float64]) -> NDArray[np.flo
     numpy.ndarray, shape (columns, columns)
         The sum of products.
     """
-    root = np.sqrt(np.maximum(values, 0.0))
     total = np.zeros((sets.x.shape[1], sets.x.shape[1]))
     held = np.empty((CHUNK, sets.x.shape[1]))
     for rows in sets.chunks():
         piece = held[: rows.stop - rows.start]
-        np.multiply(sets.x[rows], root[rows, None], out=piece)
+        np.multiply(sets.x[rows], np.sqrt(np.maximum(values[rows], 0.0))[:, None], out=piece)
         total += piece.T @ piece
     return total
 
@@ -597,29 +630,25 @@ def evaluate(sets: RiskSets, beta: NDArray[np.float64], sums: SlotSums | None = 
     # Not BLAS: for a matrix this narrow its threads wait for one another longer than they work.
     eta = np.einsum("ij,j->i", sets.x, beta) if beta.any() else np.zeros(len(sets.order))
     with np.errstate(all="ignore"):
-        risk = np.exp(eta)
+        dead_eta = eta[sets.dead]
+        risk = np.exp(eta, out=eta)
         heavy = risk if sets.weight is None else risk * sets.weight
         s0, s1 = sums.at_risk(heavy)
         tied = bool(sets.fraction.any())
-        d0, d1 = sums.die_sums(heavy[sets.dead]) if tied else (np.zeros_like(s0), np.zeros_like(s1))
+        d0, d1 = sums.by(heavy[sets.dead], sums.die) if tied else (np.zeros_like(s0), np.zeros_like(s1))
         slot = sets.dead_slot
         left = s0[slot] - sets.fraction * d0[slot]
         mean_weight = sets.mean_weight[slot]
         log_left = np.log(left)
         part = mean_weight / left
 
-        struck = np.flatnonzero(sets.events)
-        begins = (np.cumsum(sets.events) - sets.events)[struck]
-
         def by_slot(values: NDArray[np.float64]) -> NDArray[np.float64]:
-            found = np.zeros(sets.slots)
-            found[struck] = np.add.reduceat(values, begins) if len(begins) else 0.0
-            return found
+            return sum_by_slot(values, sums.die[1])
 
         hazard = by_slot(part)
         steps = by_slot(part / left)
         own = 1.0 if sets.weight is None else sets.weight[sets.dead]
-        value = float((own * eta[sets.dead]).sum() - (mean_weight * log_left).sum())
+        value = float((own * dead_eta).sum() - (mean_weight * log_left).sum())
         nothing = np.zeros(sets.slots)
         hazard_f = by_slot(sets.fraction * part) if tied else nothing
         steps_f = by_slot(sets.fraction * part / left) if tied else nothing
@@ -633,7 +662,7 @@ def evaluate(sets: RiskSets, beta: NDArray[np.float64], sums: SlotSums | None = 
         if tied:
             through[sets.dead] -= hazard_f[slot]
         through *= heavy
-        if np.isfinite(value) and np.isfinite(through).all():
+        if np.isfinite(value) and np.isfinite(through.sum()):
             information = quadratic_sum(sets, through) - (s1.T @ drift - d1.T @ drift_f)
             information = (information + information.T) / 2
         else:
