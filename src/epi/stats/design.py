@@ -27,7 +27,9 @@ SCALES = (1e-6, 1e8)
 """Standard deviations outside these bounds lose digits in the normal equations."""
 
 
-def find_design_faults(design: pd.DataFrame, outcome: ArrayLike | None = None) -> tuple[str, ...]:
+def find_design_faults(
+    design: pd.DataFrame, outcome: ArrayLike | None = None, *, counts: bool = False
+) -> tuple[str, ...]:
     """List what forbids fitting a model with an intercept on these columns.
 
     Parameters
@@ -37,6 +39,9 @@ def find_design_faults(design: pd.DataFrame, outcome: ArrayLike | None = None) -
     outcome : array-like, optional
         Outcome, one for each row; one of only 0 and 1 is also checked for separation by a
         single column.
+    counts : bool, optional
+        Whether the outcome counts events over known times: 0 and 1 are then no two groups to be separated, and equal
+        counts no equal rates.
 
     Returns
     -------
@@ -59,18 +64,20 @@ def find_design_faults(design: pd.DataFrame, outcome: ArrayLike | None = None) -
         faults.append(fault) if fault else sound.append(name)
     y = None if outcome is None else np.asarray(outcome, dtype=float)
     if y is not None:
-        faults += _outcome_faults(y, len(design))
+        faults += _outcome_faults(y, len(design), counts)
     if len(design) <= design.shape[1] + 1:
         faults.append(f"{len(design)} rows for {design.shape[1] + 1} coefficients")
     if faults:
         return tuple(faults)
     faults += _collinear(design[sound])
-    if y is not None and set(np.unique(y)) == {0.0, 1.0}:
+    if y is not None and not counts and set(np.unique(y)) == {0.0, 1.0}:
         faults += _separating(design[sound], y)
     return tuple(faults)
 
 
-def check_design(design: pd.DataFrame, outcome: ArrayLike | None = None, *, model: str = "the model") -> None:
+def check_design(
+    design: pd.DataFrame, outcome: ArrayLike | None = None, *, model: str = "the model", counts: bool = False
+) -> None:
     """Refuse a design that cannot be fitted, with every reason.
 
     Parameters
@@ -81,6 +88,8 @@ def check_design(design: pd.DataFrame, outcome: ArrayLike | None = None, *, mode
         Outcome, one for each row.
     model : str, optional
         What is to be fitted, for the message.
+    counts : bool, optional
+        Whether the outcome counts events over known times.
 
     Raises
     ------
@@ -95,7 +104,7 @@ def check_design(design: pd.DataFrame, outcome: ArrayLike | None = None, *, mode
     ...
     epi.errors.EstimationError: the model cannot be fitted: 'b' is a linear combination of 'a'. ...
     """
-    faults = find_design_faults(design, outcome)
+    faults = find_design_faults(design, outcome, counts=counts)
     if not faults:
         return
     expected = "columns that are complete, vary and are not combinations of each other"
@@ -122,14 +131,15 @@ def _column_fault(name: str, column: pd.Series) -> str:
     return ""
 
 
-def _outcome_faults(y: NDArray[np.float64], rows: int) -> list[str]:
+def _outcome_faults(y: NDArray[np.float64], rows: int, counts: bool) -> list[str]:
     if y.shape != (rows,):
         return [f"the outcome has {y.size} values for {rows} rows"]
     if np.isnan(y).any():
         return [f"the outcome is missing in {int(np.isnan(y).sum())} of {rows} rows"]
     if (y < 0).any():
         return ["the outcome has negative values"]
-    if rows and y.max() == y.min():
+    # Equal counts over unequal times are different rates.
+    if rows and y.max() == y.min() and (not counts or y.max() == 0):
         return ["the outcome is the same in every row"]
     return []
 

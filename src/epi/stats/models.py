@@ -197,7 +197,7 @@ def fit_glm(
     2.0
     """
     y = np.asarray(outcome, dtype=float)
-    check_design(design, y, model=model)
+    check_design(design, y, model=model, counts=family != "binomial" and offset is not None)
     if family == "binomial" and not set(np.unique(y)) <= {0.0, 1.0}:
         raise EstimationError(f"{model}: the outcome is not 0 and 1", "case status")
     shift = np.zeros(len(y)) if offset is None else np.asarray(offset, dtype=float)

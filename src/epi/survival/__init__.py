@@ -24,6 +24,8 @@ from epi.survival.net import NetSurvival, estimate_net_survival
 from epi.survival.prediction import PredictedCurves
 from epi.survival.proportionality import Proportionality
 from epi.survival.quasi_independence import QuasiIndependence, check_quasi_independence
+from epi.survival.rate_model import RateModel, fit_rates
+from epi.survival.rates import Rates, StandardisedRates, estimate_rates
 from epi.survival.restricted_mean import RestrictedMean, compare_rmst, estimate_rmst
 from epi.survival.window import CommonWindow, find_common_window
 
@@ -43,7 +45,10 @@ __all__ = [
     "PredictedCurves",
     "Proportionality",
     "QuasiIndependence",
+    "RateModel",
+    "Rates",
     "RestrictedMean",
+    "StandardisedRates",
     "SurvivalCurves",
     "SurvivalData",
     "build_life_table",
@@ -58,11 +63,13 @@ __all__ = [
     "estimate_cumulative_hazard",
     "estimate_cumulative_incidence",
     "estimate_net_survival",
+    "estimate_rates",
     "estimate_rmst",
     "estimate_survival",
     "find_common_window",
     "fit_cox",
     "fit_fine_gray",
+    "fit_rates",
     "follow_cohort",
     "life_table",
     "split_at_exposure",

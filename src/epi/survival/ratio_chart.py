@@ -18,12 +18,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from epi.survival.data import SurvivalData
+    from epi.survival.rate_model import RateModel
     from epi.survival.ratio_model import RatioModel
     from epi.survival.terms import Terms
 
 Lang = Literal["fr", "en"]
 RATIO, P, PERSONS, EVENTS = 0.45, 0.6, 0.77, 0.97
 """Right ends of the columns of numbers."""
+MEASURES = {"cox": "HR", "fine-gray": "SHR", "rates": "RR"}
+RATIOS = {"cox": "hazard_ratio", "fine-gray": "hazard_ratio", "rates": "rate_ratio"}
 BLANK = "\u00a0"
 """A blank at which no line breaks."""
 DIGITS = 4
@@ -36,7 +39,9 @@ _WORDS = {
         "axis": "{} (log scale)", "lower": "lower hazard", "higher": "higher hazard", "ci": "({}% CI)",
         "hidden": "hidden: small count", "cox": "Hazard ratios of {}",
         "fine-gray": "Subdistribution hazard ratios of {}",
-        "HR": "HR", "SHR": "SHR", "any event": "any event", "nothing": "All values are hidden: small counts",
+        "HR": "HR", "SHR": "SHR", "RR": "RR", "any event": "any event", "rates": "Rate ratios of {}", "all": "all",
+        "poisson": "Poisson model of events over person-time, Wald F tests", "CR2": "robust (CR2)",
+        "CR1": "robust (CR1)", "model": "model", "nothing": "All values are hidden: small counts",
         "note": "{how}; limits at {level}, {variance} variance{strata}. One more unit of numbers; values against the "
                 "reference of others. {tests}",
         "robust": "robust", "information": "model", "estimated weights": "Fine and Gray's",
@@ -51,7 +56,9 @@ _WORDS = {
         "axis": "{} (échelle log)", "lower": "risque moindre", "higher": "risque accru", "ci": "(IC à {} %)",
         "hidden": "masqué : petit effectif", "cox": "Rapports de risques instantanés : {}",
         "fine-gray": "Rapports de risques de sous-distribution : {}",
-        "HR": "HR", "SHR": "SHR", "any event": "tout événement",
+        "HR": "HR", "SHR": "SHR", "RR": "RR", "any event": "tout événement", "rates": "Rapports de taux : {}",
+        "poisson": "Modèle de Poisson des événements sur le temps à risque, tests F de Wald", "CR2": "robuste (CR2)",
+        "CR1": "robuste (CR1)", "model": "du modèle", "all": "ensemble",
         "nothing": "Toutes les valeurs sont masquées : petits effectifs",
         "note": "{how} ; limites à {level}, variance {variance}{strata}. Une unité de plus pour les nombres ; chaque "
                 "valeur contre la référence pour les autres. {tests}",
@@ -64,12 +71,12 @@ _WORDS = {
 }  # fmt: skip
 
 
-def release_ratios(model: RatioModel, lang: Lang = "en") -> Release:
+def release_ratios(model: RatioModel | RateModel, lang: Lang = "en") -> Release:
     """Say what would be published of a model's ratios.
 
     Parameters
     ----------
-    model : RatioModel
+    model : RatioModel or RateModel
         The model.
     lang : {"fr", "en"}, optional
         Language of headings and notes.
@@ -104,20 +111,23 @@ def release_ratios(model: RatioModel, lang: Lang = "en") -> Release:
         else:
             one = estimates.loc[column]
             told |= {
-                "estimate": _digits(one["hazard_ratio"]), "ci_low": _digits(one["ci_low"]),
+                "estimate": _digits(one[RATIOS[settings["model"]]]), "ci_low": _digits(one["ci_low"]),
                 "ci_high": _digits(one["ci_high"]), "p": _digits(one["p"]),
             }  # fmt: skip
         rows.append(told)
     table = pd.DataFrame(rows)
     fallen = ("estimate", "ci_low", "ci_high", "p")
-    measure = words["SHR" if settings["model"] == "fine-gray" else "HR"]
+    measure = words[MEASURES[settings["model"]]]
     labels = {str(name): words[str(name)].format(measure) for name in table}
     if settings["repeated"]:
         labels["events"] = words["with"]
     equals = f"={BLANK}"
     tests = (" ; " if lang == "fr" else "; ").join(
-        f"{words[str(test)]} {format_number(statistic, 2, lang=lang)} ({df}), p{BLANK}{_p(p, lang, equals)}"
-        for test, statistic, df, p in zip(*(model.tests[column] for column in model.tests), strict=True)
+        f"{words.get(str(test), str(test))} {format_number(statistic, 2, lang=lang)} ({df}), "
+        f"p{BLANK}{_p(p, lang, equals)}"
+        for test, statistic, df, p in zip(
+            *(model.tests[column] for column in ("test", "statistic", "df", "p")), strict=True
+        )
         if np.isfinite(statistic)
     )
     level = format_number(100 * settings["level"], 0, lang=lang) + (" %" if lang == "fr" else "%")
@@ -164,12 +174,12 @@ def _p(value: float, lang: Lang, sign: str = "") -> str:
     return sign + format_number(value, 3 if value < 0.1 else 2, lang=lang)
 
 
-def draw_ratios(model: RatioModel, lang: Lang = "en") -> Chart:
+def draw_ratios(model: RatioModel | RateModel, lang: Lang = "en") -> Chart:
     """Make the forest plot of a model.
 
     Parameters
     ----------
-    model : RatioModel
+    model : RatioModel or RateModel
         The model.
     lang : {"fr", "en"}, optional
         Language.
@@ -181,7 +191,7 @@ def draw_ratios(model: RatioModel, lang: Lang = "en") -> Chart:
     """
     release = release_ratios(model, lang)
     words = _WORDS[lang]
-    measure = words["SHR" if model.settings["model"] == "fine-gray" else "HR"]
+    measure = words[MEASURES[model.settings["model"]]]
     level = f"{measure} {words['ci'].format(format_number(100 * model.settings['level'], 0, lang=lang))}"
 
     def draw(shown: pd.DataFrame) -> Figure:
