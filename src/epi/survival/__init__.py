@@ -12,6 +12,7 @@ from epi.survival.cox import CoxModel, fit_cox
 from epi.survival.curves import SurvivalCurves, estimate_survival
 from epi.survival.data import SurvivalData
 from epi.survival.fine_gray import FineGrayModel, fit_fine_gray
+from epi.survival.flexible import FlexibleModel, fit_flexible
 from epi.survival.follow_up import follow_cohort
 from epi.survival.gray import compare_incidence
 from epi.survival.hazard import CumulativeHazard, estimate_cumulative_hazard
@@ -38,6 +39,7 @@ __all__ = [
     "CumulativeHazard",
     "CumulativeIncidence",
     "FineGrayModel",
+    "FlexibleModel",
     "ImmortalTime",
     "LeadTime",
     "LifeTable",
@@ -69,6 +71,7 @@ __all__ = [
     "find_common_window",
     "fit_cox",
     "fit_fine_gray",
+    "fit_flexible",
     "fit_rates",
     "follow_cohort",
     "life_table",
