@@ -33,7 +33,7 @@ def fit(case: dict[str, Any], data: SurvivalData | None = None, **options: Any) 
     reference = {
         name: data.covariates[name].min()
         for name, asked in zip(names, case["x"], strict=True)
-        if asked.startswith("factor") or data.covariates[name].dtype == object
+        if asked.startswith("factor") or not pd.api.types.is_numeric_dtype(data.covariates[name])
     }
     return fit_cox(data, names, reference=reference, ties=case["ties"], **options)
 

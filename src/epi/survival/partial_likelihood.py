@@ -406,13 +406,13 @@ def build_risk_sets(
     sorted_x = np.empty((size, len(x)))
     centre, scale = np.zeros(len(x)), np.ones(len(x))
     for at, column in enumerate(x):
-        # Rounded, so that it does not depend on the order of rows; a power of two, so that nothing is rounded by it.
         mean = float(column.mean())
-        centre[at] = np.float64(np.float32(mean))
         square = float(column @ column) / size - mean**2
         # A spread that is small beside the mean is lost in this difference.
         spread = np.sqrt(square) if square > 1e-6 * mean**2 else float(np.std(column))
+        # A power of two rounds nothing; a round centre is the same whatever the order of rows.
         scale[at] = 2.0 ** np.round(np.log2(spread)) if spread > 0 else 1.0
+        centre[at] = np.round(mean / scale[at] * 64) / 64 * scale[at]
     for left in range(0, len(x), GATHERED):
         # Side by side, so that a row is fetched at once; a few columns at a time, so that little is held twice.
         some = slice(left, min(left + GATHERED, len(x)))
