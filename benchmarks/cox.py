@@ -59,7 +59,7 @@ def make(task: str, rows: int) -> dict[str, np.ndarray]:
     x[5:] = (x[5:] > 0.5).astype(float)
     ratio = np.exp(np.linspace(-0.5, 0.5, COLUMNS) @ x)
     cluster = rng.integers(0, max(rows // 5, 1), rows)
-    death = rng.exponential(18 * 365.25, rows) / ratio
+    death = rng.exponential(46 * 365.25, rows) / ratio
     other = rng.exponential(25 * 365.25, rows) if task.startswith("a6") else np.full(rows, np.inf)
     entry = np.floor(rng.uniform(0, 10 * 365.25, rows)) if task == "a4" else np.zeros(rows)
     end = rng.uniform(1, 20 * 365.25, rows)
