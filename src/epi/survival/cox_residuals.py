@@ -108,7 +108,7 @@ class ScoreResiduals:
                 piece = self.rows(rows)
                 if sets.weight is not None:
                     piece *= sets.weight[rows, None]
-                total += piece.T @ piece
+                total += piece.T @ (1.0 * piece)  # two arrays: see quadratic_sum
             return total
         number = int(unit.max()) + 1
         sums = np.zeros((number, size))

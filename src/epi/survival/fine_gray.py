@@ -262,6 +262,6 @@ def _own_variance(
     for rows in sets.chunks():
         piece = residuals.rows(rows)
         piece += ended[rows, None] * moved[leave[rows]] - expected[leave[rows]]
-        total += piece.T @ piece
+        total += piece.T @ (1.0 * piece)  # two arrays: see quadratic_sum
     inverse = invert(best.information)
     return np.asarray(inverse @ total @ inverse, dtype=np.float64)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Ties = Literal["efron", "breslow"]
-CHUNK = 16_384
+CHUNK = 4_096
 """Rows of a product at a time: few enough to stay in a processor's cache."""
 GATHERED = 4
 """Columns brought into order together."""
@@ -593,7 +593,7 @@ def quadratic_sum(sets: RiskSets, values: NDArray[np.float64]) -> NDArray[np.flo
     sets : RiskSets
         Rows.
     values : numpy.ndarray, shape (rows,)
-        At least 0.
+        Any numbers.
 
     Returns
     -------
@@ -604,9 +604,10 @@ def quadratic_sum(sets: RiskSets, values: NDArray[np.float64]) -> NDArray[np.flo
     held = np.empty((CHUNK, sets.x.shape[1]))
     for rows in sets.chunks():
         piece = held[: rows.stop - rows.start]
-        np.multiply(sets.x[rows], np.sqrt(np.maximum(values[rows], 0.0))[:, None], out=piece)
-        total += piece.T @ piece
-    return total
+        np.multiply(sets.x[rows], values[rows, None], out=piece)
+        # Two arrays, not one with itself: BLAS would share so small a symmetric product out among threads that wait.
+        total += sets.x[rows].T @ piece
+    return (total + total.T) / 2
 
 
 def evaluate(sets: RiskSets, beta: NDArray[np.float64], sums: SlotSums | None = None) -> Likelihood:
@@ -690,11 +691,10 @@ def weighted_information(sets: RiskSets, at: Likelihood, factor: NDArray[np.floa
     through = exposure(sets, at.hazard * factor)
     through[sets.dead] -= (at.hazard_fraction * factor)[sets.dead_slot]
     through *= at.risk if sets.weight is None else at.risk * sets.weight
-    total = np.zeros_like(at.information)
-    for rows in sets.chunks():
-        total += sets.x[rows].T @ (sets.x[rows] * through[rows, None])
     weighed = factor[:, None]
-    found = total - (at.risk_x.T @ (at.drift * weighed) - at.dead_x.T @ (at.drift_fraction * weighed))
+    found = quadratic_sum(sets, through) - (
+        at.risk_x.T @ (at.drift * weighed) - at.dead_x.T @ (at.drift_fraction * weighed)
+    )
     return np.asarray((found + found.T) / 2, dtype=np.float64)
 
 
