@@ -16,7 +16,8 @@ from epi.survival.cox_residuals import RESIDUALS, Residual, residual_table
 from epi.survival.curves import wants_robust
 from epi.survival.estimability import check_columns, check_information, explain_divergence, refuse
 from epi.survival.groups import By, split_groups
-from epi.survival.partial_likelihood import SlotSums, Ties, build_risk_sets, evaluate, maximise
+from epi.survival.partial_likelihood import SlotSums, evaluate, maximise
+from epi.survival.placed_rows import Ties, build_risk_sets
 from epi.survival.prediction import PredictedCurves, estimate_baseline, predict_curves
 from epi.survival.proportionality import Proportionality, Transform, check_proportional
 from epi.survival.ratio_model import FEW_EVENTS, RatioModel, summarise

@@ -13,12 +13,13 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from epi.survival.partial_likelihood import CHUNK, exposure
+from epi.survival.placed_rows import CHUNK, exposure
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from epi.survival.partial_likelihood import Likelihood, RiskSets
+    from epi.survival.partial_likelihood import Likelihood
+    from epi.survival.placed_rows import RiskSets
 
 Residual = Literal["martingale", "deviance", "score", "dfbeta", "schoenfeld", "scaled_schoenfeld"]
 RESIDUALS: tuple[Residual, ...] = ("martingale", "deviance", "score", "dfbeta", "schoenfeld", "scaled_schoenfeld")

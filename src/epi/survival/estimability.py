@@ -16,7 +16,8 @@ from epi.stats.design import INFLATION
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from epi.survival.partial_likelihood import Likelihood, Maximum, RiskSets
+    from epi.survival.partial_likelihood import Likelihood, Maximum
+    from epi.survival.placed_rows import RiskSets
 
 EXPECTED = "columns that vary among those at risk, are not combinations of each other, and do not foretell every event"
 DO = "leave out, rescale or group the named columns"

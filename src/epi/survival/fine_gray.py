@@ -14,7 +14,8 @@ from epi.stats.intervals import check_level
 from epi.survival.cox import split_strata
 from epi.survival.cox_residuals import ScoreResiduals
 from epi.survival.estimability import check_columns, check_information, explain_divergence, refuse
-from epi.survival.partial_likelihood import SlotSums, Tail, Ties, build_risk_sets, evaluate, maximise
+from epi.survival.partial_likelihood import SlotSums, evaluate, maximise
+from epi.survival.placed_rows import Tail, Ties, build_risk_sets
 from epi.survival.prediction import PredictedCurves, predict_curves
 from epi.survival.ratio_model import FEW_EVENTS, RatioModel, invert, summarise
 from epi.survival.subdistribution import (
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
     from epi.survival.data import SurvivalData
     from epi.survival.groups import By
     from epi.survival.limits import IntervalScale
-    from epi.survival.partial_likelihood import Likelihood, RiskSets
+    from epi.survival.partial_likelihood import Likelihood
+    from epi.survival.placed_rows import RiskSets
 
 Method = Literal["finegray", "crr"]
 METHODS: tuple[Method, ...] = ("finegray", "crr")

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from epi.plotting import Chart
     from epi.results import Release
     from epi.survival.data import SurvivalData
-    from epi.survival.partial_likelihood import Likelihood, Maximum, RiskSets
+    from epi.survival.partial_likelihood import Likelihood, Maximum
+    from epi.survival.placed_rows import RiskSets
     from epi.survival.terms import Terms
 
 FEW_CLUSTERS = 20
