@@ -31,6 +31,7 @@ MODULES = (
     "spatial",
     "survival_curves",
     "cox",
+    "newborn_screening",
 )
 """Modules of ``scripts/validation``, in the order of the page."""
 

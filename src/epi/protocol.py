@@ -223,7 +223,7 @@ class Protocol(_Model):
     limits: list[Bilingual] = Field(min_length=1)
     legal: Legal
     investigators: list[Investigator]
-    sources: list[Literal["bndmr", "population", "exposures", "open_data"]]
+    sources: list[Literal["bndmr", "population", "births", "exposures", "open_data"]]
     opposition: Literal["strict", "registry"] = "strict"
     min_count: int = Field(default=11, ge=1, le=100)
     variables: list[Variable] = Field(default_factory=list)

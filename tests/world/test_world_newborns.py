@@ -31,7 +31,7 @@ def test_the_registry_sees_the_living_from_2007_on(people, sound_world):
     early = people[people["death_date"] < "2007-01-01"]
     assert len(early) and not early["captured"].any()
     share = seen.loc[seen["death_date"].notna(), "death_recorded"]
-    assert abs(share.mean() - 0.6) < 4 * np.sqrt(0.24 / len(share))
+    assert abs(share.mean() - 0.8) < 4 * np.sqrt(0.16 / len(share))
     patients = read_truth(sound_world, "patients")
     ours = patients[patients["orpha_code"].isin(planted_codes())]
     assert set(ours["patient_id"]) == set(seen["patient_id"]), "no other patient has one of these codes"

@@ -6,13 +6,15 @@ import csv
 import io
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
 from epi.disclosure.columns import is_text, is_whole
+from epi.disclosure.estimable import evaluate, is_promise
 from epi.disclosure.gate import Decision, check_release, read_release
 from epi.disclosure.identifiers import find_identifiers
 from epi.disclosure.layout import describe_layout
@@ -79,8 +81,9 @@ def output(obj: object, name: str, *, level: str | None = None, title: str | Non
 
     Parameters
     ----------
-    obj : Releasable or Release
-        A result, a chart, or a :class:`~epi.results.Release` of your own table.
+    obj : Releasable, Release or callable
+        A result, a chart, or a :class:`~epi.results.Release` of your own table; or a function that makes one:
+        where the data do not suffice for it, the page says why and the study goes on.
     name : str
         The output's name, declared in the protocol when there is one.
     level : {"public", "restricted", "internal"}, optional
@@ -121,6 +124,8 @@ def output(obj: object, name: str, *, level: str | None = None, title: str | Non
     protocol = read_granted()
     policy = read_policy().for_protocol(protocol)
     folder = run_folder()
+    if is_promise(obj):
+        obj = evaluate(cast("Callable[[], Any]", obj))
     kind = "figure" if isinstance(obj, Chart) else "table"
     try:
         level = _check_level(name, level, protocol)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from epi.disclosure.door import check_name, declared_levels, read_granted
+from epi.disclosure.estimable import REFUSALS
 from epi.disclosure.identifiers import count_identifiers, find_identifiers, is_identifier_name, walk_texts
 from epi.disclosure.ledger import GATE_FILE, RESULTS_FILE, append_line, read_lines, run_folder
 from epi.disclosure.marks import make_mark, show
@@ -142,14 +143,20 @@ def record(
     return Recorded(estimate, suppressed, reason, data, metadata)
 
 
-def record_estimates(estimates: Iterable[Estimate]) -> None:
+def record_estimates(estimates: Iterable[Estimate] | Callable[[], Iterable[Estimate]]) -> None:
     """Keep several results, such as those of a screen.
 
     Parameters
     ----------
-    estimates : iterable of Estimate
-        The results; each goes through the gate by itself, and is shown.
+    estimates : iterable of Estimate, or callable
+        The results; each goes through the gate by itself, and is shown. A function that makes them records
+        none where the data do not suffice.
     """
+    if callable(estimates):
+        try:
+            estimates = estimates()
+        except REFUSALS:
+            return
     for row in estimates:
         record(
             row.name,

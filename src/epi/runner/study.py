@@ -55,7 +55,7 @@ class Study:
     @property
     def needs_workspace(self) -> bool:
         """Whether the protocol asks for anything that a workspace holds."""
-        return bool({"bndmr", "population", "exposures"} & set(self.protocol.sources))
+        return bool({"bndmr", "population", "births", "exposures"} & set(self.protocol.sources))
 
     @property
     def presets(self) -> tuple[str, ...]:

@@ -21,12 +21,14 @@ from epi.survival.incidence import CumulativeIncidence, estimate_cumulative_inci
 from epi.survival.lead_time import LeadTime, check_lead_time
 from epi.survival.lexis import split_lexis
 from epi.survival.life_table import INFANT_DEATHS, LifeTable, build_life_table, life_table
+from epi.survival.mortality_ratio import MortalityRatio, estimate_smr
 from epi.survival.net import NetSurvival, estimate_net_survival
 from epi.survival.prediction import PredictedCurves
 from epi.survival.proportionality import Proportionality
 from epi.survival.quasi_independence import QuasiIndependence, check_quasi_independence
 from epi.survival.rate_model import RateModel, fit_rates
 from epi.survival.rates import Rates, StandardisedRates, estimate_rates
+from epi.survival.ratio_forest import RatioForest, collect_ratios, compare_with_controls, fit_each
 from epi.survival.restricted_mean import RestrictedMean, compare_rmst, estimate_rmst
 from epi.survival.window import CommonWindow, find_common_window
 
@@ -43,12 +45,14 @@ __all__ = [
     "ImmortalTime",
     "LeadTime",
     "LifeTable",
+    "MortalityRatio",
     "NetSurvival",
     "PredictedCurves",
     "Proportionality",
     "QuasiIndependence",
     "RateModel",
     "Rates",
+    "RatioForest",
     "RestrictedMean",
     "StandardisedRates",
     "SurvivalCurves",
@@ -58,18 +62,22 @@ __all__ = [
     "check_immortal_time",
     "check_lead_time",
     "check_quasi_independence",
+    "collect_ratios",
     "compare_incidence",
     "compare_rmst",
     "compare_survival",
+    "compare_with_controls",
     "estimate_ascertainment",
     "estimate_cumulative_hazard",
     "estimate_cumulative_incidence",
     "estimate_net_survival",
     "estimate_rates",
     "estimate_rmst",
+    "estimate_smr",
     "estimate_survival",
     "find_common_window",
     "fit_cox",
+    "fit_each",
     "fit_fine_gray",
     "fit_flexible",
     "fit_rates",

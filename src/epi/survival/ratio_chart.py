@@ -96,12 +96,10 @@ def release_ratios(model: RatioModel | RateModel | FlexibleModel, lang: Lang = "
     ParameterError
         If the language is unknown.
     """
-    if lang not in _WORDS:
-        raise ParameterError(f"lang is {lang!r}", "fr or en", "lang='en'")
-    words, settings = _WORDS[lang], model.settings
+    words, settings = ratio_words(lang), model.settings
     rows = []
     estimates = model.table.set_index("term")
-    for name, level, column, inside in _values(model.data, model.terms):
+    for name, level, column, inside in values_of(model.data, model.terms):
         told: dict[str, Any] = {
             "covariate": name,
             "level": level,
@@ -151,8 +149,21 @@ def release_ratios(model: RatioModel | RateModel | FlexibleModel, lang: Lang = "
     )
 
 
-def _values(data: SurvivalData, terms: Terms) -> list[tuple[str, str, str | None, Any]]:
-    """List each published row: covariate, value, column of the design (None for a reference), rows of the data."""
+def values_of(data: SurvivalData, terms: Terms) -> list[tuple[str, str, str | None, Any]]:
+    """List the published rows of a model.
+
+    Parameters
+    ----------
+    data : SurvivalData
+        The model's follow-up.
+    terms : Terms
+        How covariates became columns.
+
+    Returns
+    -------
+    list of tuple
+        Covariate, value, column of the design (None for a reference), mask of the rows of the data.
+    """
     everybody = np.ones(len(data), dtype=bool)
     found: list[tuple[str, str, str | None, Any]] = []
     for name in terms.covariates:
@@ -199,16 +210,60 @@ def draw_ratios(model: RatioModel | RateModel | FlexibleModel, lang: Lang = "en"
     level = f"{measure} {words['ci'].format(format_number(100 * model.settings['level'], 0, lang=lang))}"
 
     def draw(shown: pd.DataFrame) -> Figure:
-        return _draw(
+        return draw_rows(
             shown, release.title, release.note, measure, level, {**words, "events": release.labels["events"]}, lang
         )
 
     return Chart(release, draw, f"{release.title}. {release.note}")
 
 
-def _draw(
+def ratio_words(lang: Lang) -> dict[str, str]:
+    """Give the words of tables and pictures of ratios.
+
+    Parameters
+    ----------
+    lang : {"fr", "en"}
+        Language.
+
+    Returns
+    -------
+    dict
+        Words.
+
+    Raises
+    ------
+    ParameterError
+        If the language is unknown.
+    """
+    if lang not in _WORDS:
+        raise ParameterError(f"lang is {lang!r}", "fr or en", "lang='en'")
+    return _WORDS[lang]
+
+
+def draw_rows(
     shown: pd.DataFrame, title: str, note: str, measure: str, interval: str, words: dict[str, str], lang: Lang
 ) -> Figure:
+    """Draw rows of ratios: labels at the left, intervals in the middle, numbers at the right.
+
+    Parameters
+    ----------
+    shown : pandas.DataFrame
+        `covariate`, `level` (empty for one row a covariate), `persons`, `events`, `estimate`, `ci_low`, `ci_high`, `p`,
+        and `reason` where rows may have no estimate.
+    title, note : str
+        Above and below.
+    measure, interval : str
+        Name of the ratio; heading of its column.
+    words : dict
+        As :func:`ratio_words`.
+    lang : {"fr", "en"}
+        Language.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
+    """
     rows = len(shown)
     single = shown["level"] == ""
     reference = shown["ci_low"].isna() & (shown["estimate"] == 1.0)
@@ -242,6 +297,8 @@ def _draw(
             right.text(x, place, text, va="center", ha="right", fontsize=9)
         if is_reference or pd.isna(row["estimate"]):
             said = words["reference"] if is_reference else words["hidden"]
+            if row.get("reason"):
+                said = words["refused"]
             right.text(RATIO, place, said, va="center", ha="right", fontsize=8.5, color=MUTED, style="italic")
             continue
         sure = pd.notna(row["p"]) and row["p"] <= 0.05

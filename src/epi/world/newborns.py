@@ -27,8 +27,8 @@ YEAR = 365.25
 TREND, TREND_ORIGIN = -0.02, 2010
 """Logarithm of the yearly progress of care, the same for all diseases, screened or not."""
 REGISTRY_START, LAST_START = day_number("2007-01-01"), day_number("2011-01-01")
-CAPTURED, INCLUSION_YEARS, INCLUSION_DAYS = 0.85, 1.5, 30.0
-LOST_PER_YEAR, DEATHS_RECORDED, REMOVED = 0.03, 0.6, 0.15
+CAPTURED, INCLUSION_YEARS, INCLUSION_DAYS = 0.9, 1.5, 30.0
+LOST_PER_YEAR, DEATHS_RECORDED, REMOVED = 0.03, 0.8, 0.15
 OVERSEAS = ("971", "972", "973", "974", "976")
 ILE_DE_FRANCE = ("75", "77", "78", "91", "92", "93", "94", "95")
 SCREENED_AGE = 12 / YEAR
@@ -88,11 +88,11 @@ PLANTED: dict[str, Disease] = {
                    ((0, 0.08), (1, 0.006), (5, 0.004), (18, 0.004)), (0.1, 1.0), 0.4, "cah"),
     "sickle_cell": Disease("MCGRE", {232: 0.75, 251365: 0.25},
                            {"overseas": 238.7, "ile_de_france": 150.0, "elsewhere": 30.0},
-                           ((0, 0.02), (1, 0.012), (5, 0.006), (18, 0.012), (40, 0.025)), (2.0, 0.9), 0.5,
+                           ((0, 0.03), (1, 0.016), (5, 0.016), (18, 0.03), (40, 0.05)), (2.0, 0.9), 0.6,
                            "sickle_cell"),
     "cf": Disease("MUCO-CFTR", {586: 1.0}, _same(12.9),
-                  ((0, 0.04), (1, 0.010), (5, 0.014), (18, 0.022), (40, 0.03)), (0.8, 1.1), 0.6, "cf"),
-    "duchenne": Disease("FILNEMUS", {98896: 1.0}, _same(10.0), ((0, 0.002), (10, 0.025), (18, 0.08), (30, 0.12)),
+                  ((0, 0.04), (1, 0.014), (5, 0.024), (18, 0.035), (40, 0.05)), (0.8, 1.1), 0.6, "cf"),
+    "duchenne": Disease("FILNEMUS", {98896: 1.0}, _same(10.0), ((0, 0.004), (10, 0.035), (18, 0.08), (30, 0.12)),
                         (4.0, 0.3), 1.0, "cf", control=True),
     "biliary_atresia": Disease("FILFOIE", {30391: 1.0}, _same(5.5), ((0, 0.15), (2, 0.012), (18, 0.014)),
                                (0.15, 0.4), 1.0, "cf", control=True),

@@ -1,0 +1,177 @@
+"""Standardised mortality: deaths observed over those expected of the general population, and the excess a year."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from epi.results import Counted, Release
+from epi.stats.intervals import check_level, count_interval
+from epi.survival.data import DAYS_PER_YEAR
+from epi.survival.groups import ALL, By, split_groups
+from epi.survival.net import place_persons
+from epi.survival.risk_sets import check_first_events
+
+if TYPE_CHECKING:
+    from epi.survival.data import SurvivalData
+    from epi.survival.life_table import LifeTable
+    from epi.survival.steps import Lang
+
+PER = 1000
+_WORDS = {
+    "en": {
+        "title": "Deaths observed and expected", "group": "Group", "persons": "Persons", "observed": "Deaths",
+        "expected": "Expected", "person_years": "Person-years", "smr": "Ratio (SMR)", "ci_low": "Low",
+        "ci_high": "High",
+        "excess": "Excess per 1,000 person-years", "excess_low": "Excess, low", "excess_high": "Excess, high",
+        "note": "Expected of the general population of the same sex, age and year ({}); exact limits at {:.0%}.",
+    },
+    "fr": {
+        "title": "Décès observés et attendus", "group": "Groupe", "persons": "Personnes", "observed": "Décès",
+        "expected": "Attendus", "person_years": "Personnes-années", "smr": "Ratio (SMR)", "ci_low": "Basse",
+        "ci_high": "Haute", "excess": "Excès pour 1 000 personnes-années", "excess_low": "Excès, basse",
+        "excess_high": "Excès, haute",
+        "note": "Attendus dans la population générale de même sexe, âge et année ({}) ; limites exactes à {:.0%}.",
+    },
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class MortalityRatio:
+    """Standardised mortality ratios and excess mortality rates, by group.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        `group`, `persons`, `person_years`, `observed`, `expected`, `smr`, `ci_low`, `ci_high`, and `excess`,
+        `excess_low`, `excess_high` per 1,000 person-years.
+    settings : mapping
+        What determined them.
+    """
+
+    table: pd.DataFrame
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def release(self, *, lang: Lang = "en") -> Release:
+        """Say what would be published.
+
+        Parameters
+        ----------
+        lang : {"fr", "en"}, optional
+            Language.
+
+        Returns
+        -------
+        Release
+            Persons and deaths by group; expected deaths and ratios fall with them.
+        """
+        words = _WORDS[lang]
+        kept = self.table.copy()
+        kept["person_years"] = kept["person_years"].round(0).astype(np.int64)
+        for name in ("expected", "excess", "excess_low", "excess_high"):
+            kept[name] = kept[name].round(1)
+        for name in ("smr", "ci_low", "ci_high"):
+            kept[name] = [float(f"{value:.3g}") for value in kept[name]]
+        if (kept["group"] == ALL).all():
+            kept = kept.drop(columns="group")
+        ratios = ("smr", "ci_low", "ci_high", "excess", "excess_low", "excess_high")
+        return Release(
+            kept,
+            (Counted("persons", derived=("observed", "expected", "person_years", *ratios)),
+             Counted("observed", of="persons", derived=ratios)),
+            words["title"], words["note"].format(self.settings["life_table"], self.settings["level"]),
+            ("person_years",), {str(name): words[str(name)] for name in kept},
+        )  # fmt: skip
+
+    def __str__(self) -> str:
+        return "\n".join(
+            f"{row['group']}: {row['observed']} deaths, {row['expected']:.1f} expected, SMR {row['smr']:.2f} "
+            f"({row['ci_low']:.2f} to {row['ci_high']:.2f})"
+            for row in self.table.to_dict("records")
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(self.settings['life_table'])}</p>" + self.table.to_html(
+            index=False, float_format="{:,.2f}".format
+        )
+
+
+def estimate_smr(
+    data: SurvivalData,
+    life_table: LifeTable,
+    *,
+    by: By = None,
+    sex: str = "sex",
+    territory: str | None = None,
+    level: float = 0.95,
+) -> MortalityRatio:
+    """Compare deaths with those expected of the general population of the same sex, age and year.
+
+    Parameters
+    ----------
+    data : SurvivalData
+        Follow-up until death, placed in calendar time. Time before entry counts for nobody.
+    life_table : LifeTable
+        The general population.
+    by : str or sequence of str, optional
+        Covariates whose values are groups; ``"strata"`` for the strata of the data.
+    sex, territory : str, optional
+        Covariates with F and M, and with the life table's territories.
+    level : float, optional
+        Confidence level.
+
+    Returns
+    -------
+    MortalityRatio
+        Ratios and excess rates.
+
+    Raises
+    ------
+    DataError
+        If times are not placed in calendar time, a person is at risk again after death, or the life table
+        does not cover somebody.
+
+    Notes
+    -----
+    Exact limits of the Poisson law for deaths, expected deaths being taken as known. A ratio compares groups of
+    different ages badly: each is against expected deaths of its own; the excess rate adds up.
+
+    Examples
+    --------
+    >>> from epi.survival import build_survival, life_table
+    >>> seen = pd.DataFrame({"start": pd.to_datetime(["2000-01-10"] * 3), "end": pd.to_datetime(
+    ...     ["2004-01-10", "2008-05-01", "2009-12-31"]), "died": [1, 0, 0], "born": pd.to_datetime(["1950-06-15"] * 3),
+    ...     "sex": ["F", "M", "F"]})
+    >>> follow_up = build_survival(seen, entry="start", exit="end", event="died", origin="start", birth="born",
+    ...                            covariates=["sex"])
+    >>> print(estimate_smr(follow_up, life_table("France")))
+    all: 1 deaths, 0.1 expected, SMR 9.84 (0.25 to 54.82)
+    """
+    check_level(level)
+    check_first_events(data)
+    position, birth, origin = place_persons(data, life_table, sex, territory)
+    expected = np.zeros(len(data))
+    for rows, _, step, hazard in life_table.walk(position, birth, origin + data.entry, origin + data.exit):
+        expected[rows] += hazard * step
+    numbers, labels = split_groups(data, by)
+    rows_of = []
+    for at, label in enumerate(labels):
+        inside = numbers == at
+        deaths, usual = int((data.event[inside] > 0).sum()), float(expected[inside].sum())
+        years = float((data.exit - data.entry)[inside].sum()) / DAYS_PER_YEAR
+        limits = count_interval(deaths, level=level)
+        low, high = float(limits.low), float(limits.high)
+        scale = PER / years
+        rows_of.append({
+            "group": label, "persons": len(np.unique(data.person[inside])), "person_years": years, "observed": deaths,
+            "expected": usual, "smr": deaths / usual, "ci_low": low / usual, "ci_high": high / usual,
+            "excess": (deaths - usual) * scale, "excess_low": (low - usual) * scale,
+            "excess_high": (high - usual) * scale,
+        })  # fmt: skip
+    settings = {"by": by, "level": level, "sex": sex, "territory": territory, "per": PER, **life_table.settings}
+    return MortalityRatio(pd.DataFrame(rows_of), settings)

@@ -1,0 +1,117 @@
+"""The study of newborn screening: what was planted is found, the naive version is biased, the window is kept to."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from epi.errors import EstimationError
+from epi.facade import open_workspace
+from epi.runner import open_study
+from epi.survival import estimate_smr, find_common_window, life_table
+from epi.world.newborns import PLANTED
+from epi.world.territory import choose_territory
+from validation.newborn_screening import UNTIL, draw_members
+
+STUDY = Path(__file__).parents[2] / "studies" / "neonatal_survival"
+OPTIONS = {"born_from": "1965-01-01", "until": UNTIL}
+
+
+@pytest.fixture(scope="module")
+def study():
+    sys.path.insert(0, str(STUDY))
+    for name in ("design", "effect", "diseases", "sensitivity"):
+        sys.modules.pop(name, None)  # another study has modules of these names
+    import design
+    import effect
+    import sensitivity
+
+    yield design, effect, sensitivity
+    sys.path.remove(str(STUDY))
+    for name in ("design", "effect", "diseases", "sensitivity"):
+        sys.modules.pop(name, None)
+
+
+@pytest.fixture(scope="module")
+def nation():
+    """Patients of a whole France, as the registry would follow them."""
+    return draw_members(choose_territory(68_400_000), 20)
+
+
+@pytest.fixture(scope="module")
+def workspace(france):
+    return open_workspace(france / "workspace", protocol=STUDY)
+
+
+def test_the_protocol_and_the_notebooks_agree():
+    checked = open_study(STUDY)
+    assert checked.protocol.notebooks[0].file == "01_patients.ipynb" and checked.protocol.notebooks[0].keeps
+    assert "cystic_fibrosis" in checked.presets
+
+
+def test_the_planted_effect_is_found_and_the_naive_analysis_is_not(study, nation):
+    design, effect, _ = study
+    data = design.follow_members(nation, until=UNTIL)
+    forest = effect.effects_by_disease(data, design.DISEASES)
+    for key in ("cf", "sickle_cell", "duchenne"):
+        row = forest.of(effect.named(design.DISEASES[key]))
+        away = (np.log(row["hazard_ratio"]) - np.log(PLANTED[key].ratio)) / row["se"]
+        assert abs(away) < 4, key
+    assert 4 * forest.of("Sickle cell disease")["se"] < 0.5, "a ratio of 0.6 must be told from 1"
+    less = effect.effects_less_controls(forest)
+    assert set(less.table["name"]) == {d.en for d in design.DISEASES.values() if not d.control}
+    staggered = effect.fit_staggered(design.only(data, "cf"), "cf", minimum=5).table.iloc[0]
+    assert abs(staggered["coef"] - np.log(PLANTED["cf"].ratio)) < 4 * staggered["se"]
+    naive = design.follow_members(nation, until=UNTIL, start="birth")
+    for key in ("cf", "sickle_cell"):
+        assert effect.fit_ages(design.only(naive, key), period=False).table["ci_low"].iloc[0] > 1
+
+
+def test_the_unidentifiable_ages_are_stated_and_not_estimated(study, nation):
+    design, effect, _ = study
+    data = design.only(design.follow_members(nation, until=UNTIL), "cf")
+    window = effect.window_of(data, 20)
+    # Births before 2002 are seen from 2007 on: nobody of five years or less is among them.
+    assert window.low >= 5 * 365
+    with pytest.raises(EstimationError):
+        window.check([2 * 365.25])
+    early = data.select(data.covariates["screened"].to_numpy())
+    with pytest.raises(EstimationError, match="same era"):
+        effect.window_of(early, 20)
+    assert find_common_window(data, "era", minimum=20).low == window.low
+
+
+def test_patients_are_those_of_the_definition(study, workspace, france):
+    design, _, _ = study
+    truth = pd.read_parquet(france / "world" / "truth" / "newborns.parquet").query("patient_id != ''")
+    members = design.select_patients(workspace, design.DISEASES["sickle_cell"], **OPTIONS).members
+    mine = members.merge(truth, on="patient_id", suffixes=("", "_true"), validate="one_to_one")
+    assert len(mine) == len(members) > 30 and set(mine["disease"]) == {"sickle_cell"}
+    # Birth is known to the month, and entry is the first inclusion or activity.
+    assert ((mine["birth_date"] - mine["birth_date_true"]).dt.days.abs() <= 16).all()
+    assert (mine["entry_date"] >= mine["inclusion_date"] - pd.Timedelta(days=200)).mean() > 0.95
+    assert (mine["exit_date"] > mine["entry_date"]).all()
+    frame = design.collect_members(workspace, ["sickle_cell"], **OPTIONS)
+    assert len(frame) == len(mine) and (frame["screened"].to_numpy() == mine["covered"].to_numpy()).mean() > 0.97, (
+        "births of one month may be on both sides"
+    )
+    wide = design.select_patients(workspace, design.DISEASES["pku"], mild_forms=True, **OPTIONS)
+    assert wide.n > design.select_patients(workspace, design.DISEASES["pku"], **OPTIONS).n
+
+
+def test_variants_are_all_there_and_losses_go_the_way_they_must(study, workspace):
+    design, _, sensitivity = study
+    frame = design.collect_members(workspace, ["sickle_cell"], **OPTIONS)
+    forest = sensitivity.fit_variants(
+        workspace, frame, "sickle_cell", minimum=11, lost="censored", statuses=["confirmed", "probable"], **OPTIONS
+    )
+    names = [words[0] for key, words in sensitivity.WORDS.items() if key != "mild"]
+    assert forest.table["name"].tolist() == names
+    data = {lost: design.follow_members(frame, until=UNTIL, lost=lost) for lost in ("censored", "dead")}
+    assert data["dead"].events["death"] > data["censored"].events["death"]
+    smr = estimate_smr(data["censored"], life_table(extend="nearest"), by="era").table
+    assert (smr["observed"] >= smr["expected"]).all()
