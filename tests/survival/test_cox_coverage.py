@@ -12,7 +12,7 @@ from validation.proof import Setting
 
 @pytest.mark.parametrize("proof", [ratios_with_late_entry, subdistribution_ratios], ids=lambda proof: proof.__name__)
 def test_limits_of_hazard_ratios_cover(proof: object, tmp_path: Path) -> None:
-    rows = list(proof(Setting(60, tmp_path, tmp_path, tmp_path)))  # type: ignore[operator]
+    rows = list(proof(Setting(60, tmp_path)))  # type: ignore[operator]
     assert len(rows) > 2
     for what, found, holds in rows:
         assert holds, f"{what}: {found}"

@@ -12,7 +12,7 @@ from validation.survival_curves import coverage_with_late_entry, level_of_tests
 
 @pytest.mark.parametrize("proof", [coverage_with_late_entry, level_of_tests], ids=lambda proof: proof.__name__)
 def test_curves_cover_and_tests_keep_their_level(proof: object, tmp_path: Path) -> None:
-    rows = list(proof(Setting(60, tmp_path, tmp_path, tmp_path)))  # type: ignore[operator]
+    rows = list(proof(Setting(60, tmp_path)))  # type: ignore[operator]
     assert len(rows) > 2
     for what, found, holds in rows:
         # The naive test of clusters needs more replicates to be told from 5 %.

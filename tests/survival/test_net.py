@@ -208,3 +208,28 @@ def test_what_cannot_be_done_is_told(late, slopop):
     unknown = follow(late.assign(sex=late["sex"].where(late.index > 2)), entry="in")
     with pytest.raises(DataError, match="sex is neither F nor M for 3 of"):
         estimate_net_survival(unknown, slopop)
+
+
+def test_days_with_nobody_at_risk_leave_the_curve_as_it_is():
+    table = life_table(extend="nearest")
+    frame = pd.DataFrame({
+        "start": pd.Timestamp("2000-01-01"), "born": pd.Timestamp("1940-06-15"), "sex": ["F", "M", "F", "M"],
+        "in": pd.to_datetime(["2000-01-01", "2000-01-01", "2002-01-01", "2002-01-01"]),
+        "end": pd.to_datetime(["2000-06-01", "2001-01-01", "2002-08-01", "2003-01-01"]), "stat": [1, 0, 1, 0],
+        "old": "old",
+    })  # fmt: skip
+    curve = estimate_net_survival(follow(frame, entry="in"), table)
+    assert np.isfinite(curve.table[["survival", "se", "ci_low", "ci_high"]].to_numpy()).all()
+    gap = curve.at([366, 500, 730])
+    assert gap["survival"].nunique() == 1 and gap["se"].nunique() == 1 and (gap["at_risk"].iloc[1:] == 0).all()
+    reference = plain(frame, table)
+    rows = curve.table[curve.table["time"] > 0]
+    assert rows["se"].to_numpy() == pytest.approx([reference[day][1] for day in rows["time"]], rel=1e-10)
+
+
+def test_few_deaths_are_noted(late, slopop):
+    data = follow(late, entry="in")
+    assert not any("cover less often" in note for note in estimate_net_survival(data, slopop).notes)
+    few = data.select(np.arange(len(data)) < 25)
+    assert any("fewer than 20 deaths: limits cover less often" in note for note in
+               estimate_net_survival(few, slopop).notes)  # fmt: skip

@@ -39,6 +39,8 @@ Method = Literal["pohar-perme", "ederer2", "ederer1"]
 METHODS: dict[Method, str] = {"pohar-perme": "Pohar-Perme", "ederer2": "Ederer II", "ederer1": "Ederer I"}
 NetScale = Literal["log", "plain"]
 Form = Literal["product", "exponential"]
+FEW_DEATHS = 20
+"""Deaths from which on limits cover what they say: the variance is that of the deaths seen."""
 Persons = tuple["LifeTable", "NDArray[np.int64]", "NDArray[np.int64]", "NDArray[np.int64]"]
 """A life table, and each person's row in it, day of birth and day of time zero."""
 
@@ -255,6 +257,8 @@ def estimate_net_survival(
     -----
     Pohar Perme, Stare and Estève (Biometrics 2012); Ederer, Axtell and Cutler (1961); Ederer and Heise (1959). The
     variance of the cumulated excess is the sum over deaths of the squared weight over the squared sum of weights.
+    It is that of the deaths seen: with few of them limits cover less often than they say (``docs/validation.md``:
+    until some 20 deaths), which is noted.
     Within a day the population's part is exact: the logarithm of how the sum of weights of those at risk grows.
 
     Examples
@@ -354,7 +358,7 @@ def _estimate(
         deaths = counts.events[at].sum(axis=1)[inside].astype(np.float64)
         leaving = counts.left[at, inside] > 0
         if sums is not None:
-            survival, error = _pohar_perme(sums, exit_[died], died, form)
+            survival, error = _pohar_perme(sums, risk > 0, exit_[died], died, form)
         elif method == "ederer2":
             survival, error = _ederer2(risk, deaths, leaving, hazards, form)
         else:
@@ -376,21 +380,24 @@ def _estimate(
         "weights": False, "clusters": False, "scale": data.scale, "start": counts.first,
         "conditional_on": window_start(data) if conditional_on is None else conditional_on, **life_table.settings,
     }  # fmt: skip
-    notes = [*risk_notes(counts, table, labels), *_above(table, labels), *life_table.notes]
+    notes = [
+        *risk_notes(counts, table, labels), *_few(table, labels), *_above(table, labels), *life_table.notes,
+    ]  # fmt: skip
     if len(data.causes) > 1:
         notes.append("deaths of all causes are counted")
     return NetSurvival(table, tuple(notes), settings, data, life_table, daily)
 
 
 def _pohar_perme(
-    sums: Expected, death: NDArray[np.int64], died: NDArray[np.bool_], form: Form
+    sums: Expected, at_risk: NDArray[np.bool_], death: NDArray[np.int64], died: NDArray[np.bool_], form: Form
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Net survival at the end of each day, and its standard error."""
     size = len(sums.weights)
     # Over a day with the same persons at risk, the weighted mean hazard sums to the log of how the weights grow.
-    usual = np.log1p(np.divide(sums.growth, sums.weights, out=np.zeros(size), where=sums.weights > 0))
+    # With nobody at risk the sums hold what rounding left of them: nothing grows, nobody dies.
+    usual = np.log1p(np.divide(sums.growth, sums.weights, out=np.zeros(size), where=at_risk))
     weight, on = np.exp(sums.final[died]), death - sums.first - 1
-    total = np.maximum(sums.at_end, np.finfo(float).tiny)
+    total = np.where(at_risk, sums.at_end, 1.0)
     excess = np.bincount(on, weight, size) / total - usual
     survival: NDArray[np.float64] = np.asarray(
         np.cumprod(1 - excess) if form == "product" else np.exp(-excess.cumsum())
@@ -447,6 +454,22 @@ def _refuse_shared(data: SurvivalData) -> None:
             "independent persons: no variance of the estimator was derived for these",
             "build the data without them, and draw clusters anew (bootstrap) for the limits",
         )  # fmt: skip
+
+
+def _few(table: pd.DataFrame, labels: tuple[str, ...]) -> list[str]:
+    """Say where limits are too narrow, in whole years: the days of deaths are persons' days."""
+    said = []
+    for label in labels:
+        rows = table[table["group"] == label]
+        enough = rows.loc[rows["events"].cumsum() >= FEW_DEATHS, "time"]
+        if enough.empty:
+            when = "fewer than"
+        elif enough.iloc[0] > DAYS_PER_YEAR:
+            when = f"until {int(enough.iloc[0] // DAYS_PER_YEAR)} years at least, fewer than"
+        else:
+            continue
+        said.append(f"{where(label)}{when} {FEW_DEATHS} deaths: limits cover less often than they say")
+    return said
 
 
 def _above(table: pd.DataFrame, labels: tuple[str, ...]) -> list[str]:
