@@ -34,7 +34,8 @@ def main() -> None:
     world, workspace, runs, site = (str(out / name) for name in ("world", "workspace", "runs", "site"))
     run("world", "build", "--persons", asked.persons, "--seed", asked.seed, "--out", world)
     run("workspace", "build", world, "--out", workspace)
-    run("run", "sla_environment", "--workspace", workspace, "--runs", runs)
+    for study in ("sla_environment", "neonatal_survival"):
+        run("run", study, "--workspace", workspace, "--runs", runs)
     if os.environ.get("EPI_OPEN_DATA"):
         run("run", "t1d_arrondissements", "--runs", runs)
     else:

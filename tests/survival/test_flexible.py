@@ -235,3 +235,12 @@ def test_refusals_and_the_gate() -> None:
         assert not decision.refused
         assert words in chart.release().note
         chart.figure(decision.table)
+
+
+def test_a_cumulative_hazard_that_falls_between_events_is_refused() -> None:
+    generator = np.random.default_rng(0)
+    died = np.concatenate([generator.integers(300, 700, 60), generator.integers(4000, 4400, 40)])
+    left = generator.integers(800, 3900, 300)
+    frame = pd.DataFrame({"exit": np.concatenate([died, left]), "died": np.repeat([1, 0], [100, 300])})
+    with pytest.raises(EstimationError, match="falls where somebody is followed"):
+        fit_flexible(build_survival(frame, exit="exit", event="died"), df=4)

@@ -21,6 +21,7 @@ from epi.survival.counting import recurrences, stated_order
 from epi.survival.data import DAYS_PER_YEAR
 from epi.survival.estimability import check_columns, refuse
 from epi.survival.risk_sets import wants_robust
+from epi.survival.spline_likelihood import MODEL, build_designs, maximise, name_parameters, place_knots
 from epi.survival.steps import whole_days
 from epi.survival.terms import Terms, build_terms
 from epi.survival.window import check_inside, window_start
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
 
 MOST = 10
 """Degrees of freedom of a spline: with more, knots stand among few events."""
-STEPS = 200
-MODEL = "the flexible parametric model"
 
 
 @dataclass(frozen=True)
@@ -296,12 +295,12 @@ class FlexibleModel:
         return years, start
 
     def _cumulative(self, year: float, covariates: Array) -> tuple[float, Array]:
-        row, _ = _designs(np.array([year]), covariates[None, :], self.terms, self.knots)
+        row, _ = build_designs(np.array([year]), covariates[None, :], self.terms, self.knots)
         value = float(np.exp(row[0] @ self.parameters.to_numpy()))
         return value, value * row[0]
 
     def _log_hazard(self, year: float, covariates: Array) -> tuple[float, Array]:
-        row, slope = _designs(np.array([year]), covariates[None, :], self.terms, self.knots)
+        row, slope = build_designs(np.array([year]), covariates[None, :], self.terms, self.knots)
         theta = self.parameters.to_numpy()
         rise = float(slope[0] @ theta)
         if rise <= 0:
@@ -416,13 +415,13 @@ def fit_flexible(
         raise ParameterError("robust is False and persons have several events", "a variance over persons")
     jackknife = wants_robust(data, robust) or repeated
     times = np.log(data.exit[event] / DAYS_PER_YEAR)
-    knots = {name: _knots(times, number) for name, number in {"": df, **changing}.items()}
+    knots = {name: place_knots(times, number) for name, number in {"": df, **changing}.items()}
     # Rows in an order of what they hold, so that sums have the same digits whatever the order of the table.
     order = np.lexsort((*reversed(columns), data.entry, data.exit, event)) if columns else stated_order(data)
     if data.weight is not None or data.cluster is not None:
         order = order[np.lexsort((data.weights[order], data.clusters[order]))]
     x = np.column_stack([column[order] for column in columns]) if columns else np.zeros((len(data), 0))
-    found = _maximise(
+    found = maximise(
         data.entry[order] / DAYS_PER_YEAR, data.exit[order] / DAYS_PER_YEAR, event[order], data.weights[order], x,
         terms, knots,
     )  # fmt: skip
@@ -437,7 +436,7 @@ def fit_flexible(
     # Back from the columns of the search to those of the spline.
     theta = found.back @ found.theta
     covariance = np.asarray(found.back @ covariance @ found.back.T, dtype=np.float64)
-    names = _parameter_names(terms, knots)
+    names = name_parameters(terms, knots)
     parameters = pd.Series(theta, index=names)
     table = _ratios(terms, changing, parameters, covariance, level)
     tests = _tests(terms, changing, parameters, covariance)
@@ -456,140 +455,6 @@ def fit_flexible(
         "ties": "spline", "iterations": found.steps,
     }  # fmt: skip
     return FlexibleModel(table, tests, found.loglik, tuple(notes), settings, data, terms, parameters, covariance, knots)
-
-
-@dataclass(frozen=True)
-class _Found:
-    theta: Array
-    back: Array
-    information: Array
-    scores: Array
-    loglik: float
-    steps: int
-
-
-def _knots(times: Array, df: int) -> tuple[float, ...]:
-    return tuple(float(value) for value in np.quantile(times, np.linspace(0, 1, df + 1)))
-
-
-def _spline(u: Array, knots: Sequence[float]) -> tuple[Array, Array]:
-    """Give the spline's columns and their slopes, without constant: u, then a cubic for each inner knot."""
-    low, high = knots[0], knots[-1]
-    columns, slopes = [u], [np.ones_like(u)]
-
-    def cubic(knot: float) -> tuple[Array, Array]:
-        part = np.maximum(u - knot, 0.0)
-        return part**3, 3 * part**2
-
-    (first, first_slope), (last, last_slope) = cubic(low), cubic(high)
-    for knot in knots[1:-1]:
-        share = (high - knot) / (high - low)
-        inner, slope = cubic(knot)
-        columns.append(inner - share * first - (1 - share) * last)
-        slopes.append(slope - share * first_slope - (1 - share) * last_slope)
-    return np.column_stack(columns), np.column_stack(slopes)
-
-
-def _designs(years: Array, x: Array, terms: Terms, knots: Mapping[str, Sequence[float]]) -> tuple[Array, Array]:
-    """Give the columns of the log cumulative hazard, and their slopes in log time."""
-    u = np.log(years)
-    base, slope = _spline(u, knots[""])
-    nothing = np.zeros((len(u), 1))
-    parts, slopes = [nothing + 1, base, x], [nothing, slope, np.zeros_like(x)]
-    for at, name in enumerate(terms.covariates):
-        if name in knots:
-            curve, rise = _spline(u, knots[name])
-            for column in np.flatnonzero(terms.assign == at):
-                parts.append(x[:, [column]] * curve)
-                slopes.append(x[:, [column]] * rise)
-    return np.column_stack(parts), np.column_stack(slopes)
-
-
-def _parameter_names(terms: Terms, knots: Mapping[str, Sequence[float]]) -> list[str]:
-    names = ["intercept", *(f"spline {at}" for at in range(1, len(knots[""])))]
-    names += terms.names
-    for at, name in enumerate(terms.covariates):
-        if name in knots:
-            for column in np.flatnonzero(terms.assign == at):
-                names += [f"{terms.names[column]} x spline {k}" for k in range(1, len(knots[name]))]
-    return names
-
-
-def _maximise(
-    entry: Array, exit: Array, event: NDArray[np.bool_], weight: Array, x: Array, terms: Terms,
-    knots: Mapping[str, Sequence[float]],
-) -> _Found:  # fmt: skip
-    rows, slopes = _designs(exit, x, terms, knots)
-    late = entry > 0
-    before, _ = _designs(entry[late], x[late], terms, knots)
-    # Columns that are nearly at right angles: powers of log time are not, and Newton's steps would lose digits.
-    upper = np.linalg.qr(rows * np.sqrt(weight)[:, None], mode="r")
-    size = np.abs(np.diag(upper))
-    if size.min() < 1e-9 * size.max():
-        raise EstimationError(
-            f"{MODEL} cannot be fitted: columns are combinations of each other",
-            "columns that vary on their own", "leave out or group covariates, or a lower df=",
-        )  # fmt: skip
-    back = np.linalg.inv(upper)
-    rows, slopes, before = rows @ back, slopes @ back, before @ back
-    theta = np.zeros(rows.shape[1])
-    theta[0], theta[1] = np.log(weight[event].sum() / (weight * (exit - entry)).sum()), 1.0
-    theta = upper @ theta
-    struck = slopes[event]
-
-    def value(at: Array) -> float:
-        rise = struck @ at
-        if (rise <= 0).any():
-            return -np.inf
-        with np.errstate(over="ignore"):
-            total = (weight[event] * (rows[event] @ at + np.log(rise) - np.log(exit[event]))).sum()
-            total -= (weight * np.exp(rows @ at)).sum()
-            total += (weight[late] * np.exp(before @ at)).sum()
-        return float(total) if np.isfinite(total) else -np.inf
-
-    now = value(theta)
-    for step in range(1, STEPS + 1):
-        scores, information = _derivatives(theta, rows, struck, before, event, late, weight)
-        gradient = scores.sum(axis=0)
-        # Where the likelihood is not bent downwards (late entry), its directions are turned to be.
-        values, vectors = np.linalg.eigh(information)
-        floor = 1e-8 * np.abs(values).max()
-        move = vectors @ ((vectors.T @ gradient) / np.maximum(np.abs(values), floor))
-        if float(gradient @ move) < 1e-18 * max(weight.sum(), 1.0) and values.min() > floor:
-            return _Found(theta, back, information, scores, now, step)
-        length = 1.0
-        while length > 1e-12:
-            ahead = value(theta + length * move)
-            # Near the maximum a whole step may lose what is only rounding.
-            whole = length == 1.0 and ahead >= now - 1e-12 * abs(now)
-            if whole or ahead >= now + 1e-4 * length * float(gradient @ move):
-                break
-            length /= 2
-        else:
-            if float(gradient @ move) < 1e-10 * max(weight.sum(), 1.0) and values.min() > floor:
-                return _Found(theta, back, information, scores, now, step)
-            break
-        theta, now = theta + length * move, ahead
-    raise EstimationError(
-        f"{MODEL} has no maximum that can be found",
-        "enough events at all times, and covariates that do not foretell them",
-        "a lower df=, fewer covariates, or a later start where few are at risk",
-    )
-
-
-def _derivatives(
-    theta: Array, rows: Array, struck: Array, before: Array, event: NDArray[np.bool_], late: NDArray[np.bool_],
-    weight: Array,
-) -> tuple[Array, Array]:  # fmt: skip
-    rise = struck @ theta
-    hazard, earlier = weight * np.exp(rows @ theta), weight[late] * np.exp(before @ theta)
-    scores = -hazard[:, None] * rows
-    scores[event] += weight[event, None] * (rows[event] + struck / rise[:, None])
-    scores[late] += earlier[:, None] * before
-    information = (hazard[:, None] * rows).T @ rows - (earlier[:, None] * before).T @ before
-    bent = struck / rise[:, None]
-    information += (weight[event, None] * bent).T @ bent
-    return scores, (information + information.T) / 2
 
 
 def _places(parameters: pd.Series, names: Sequence[str]) -> NDArray[np.int64]:
