@@ -22,10 +22,18 @@ from epi.stats.power import detectable_ratio
 from epi.stats.scaling import cut_quantiles, find_step
 from epi.stats.smd import StandardisedDifference, standardised_difference
 from epi.stats.splines import natural_spline
-from epi.stats.standardisation import STANDARDS, direct_rate, indirect_ratio, standard_population
+from epi.stats.standardisation import (
+    STANDARDS,
+    SURVIVAL_STANDARDS,
+    direct_rate,
+    indirect_ratio,
+    standard_population,
+    survival_standard,
+)
 
 __all__ = [
     "STANDARDS",
+    "SURVIVAL_STANDARDS",
     "EValue",
     "GlmFit",
     "Interval",
@@ -51,5 +59,6 @@ __all__ = [
     "ratio_interval",
     "standard_population",
     "standardised_difference",
+    "survival_standard",
     "wald_interval",
 ]

@@ -42,6 +42,14 @@ STANDARDS: dict[str, dict[int, int]] = {
     },
 }  # fmt: skip
 """Standard populations by lower bound of five-year age group; the last group is open."""
+SURVIVAL_STANDARDS: dict[str, dict[int, int]] = {
+    "icss1": {15: 7, 45: 12, 55: 23, 65: 29, 75: 29},
+    "icss2": {15: 28, 45: 17, 55: 21, 65: 20, 75: 14},
+    "icss3": {15: 60, 45: 10, 55: 10, 65: 10, 75: 10},
+}
+"""International Cancer Survival Standards (Corazziari, Quinn and Capocaccia, Eur J Cancer 2004;40:2307-2316), per 100
+patients aged 15 and over, by lower bound of age at diagnosis: 1 for most cancers, 2 for those whose incidence is about
+constant with age, 3 for those of young adults. For the prostate the first two groups of 1 are one."""
 
 GammaLimits = Literal["fay-feuer", "tiwari"]
 
@@ -74,6 +82,39 @@ def standard_population(name: str) -> pd.DataFrame:
     if name not in STANDARDS:
         raise ParameterError(f"standard population {name!r} is unknown", " or ".join(STANDARDS))
     counts = STANDARDS[name]
+    total = sum(counts.values())
+    return pd.DataFrame({"age_low": list(counts), "weight": [value / total for value in counts.values()]})
+
+
+def survival_standard(name: str) -> pd.DataFrame:
+    """Give a standard of the ages of patients, for survival.
+
+    Parameters
+    ----------
+    name : {"icss1", "icss2", "icss3"}
+        Which one.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``age_low`` (years at diagnosis) and ``weight`` (sums to 1).
+
+    Raises
+    ------
+    ParameterError
+        If it is unknown.
+
+    Examples
+    --------
+    >>> survival_standard("icss1")["weight"].tolist()
+    [0.07, 0.12, 0.23, 0.29, 0.29]
+    """
+    if name not in SURVIVAL_STANDARDS:
+        raise ParameterError(
+            f"standard of patients {name!r} is unknown", f"{' or '.join(SURVIVAL_STANDARDS)}, or a table",
+            'standard="icss1", or a frame with age_low and weight',
+        )  # fmt: skip
+    counts = SURVIVAL_STANDARDS[name]
     total = sum(counts.values())
     return pd.DataFrame({"age_low": list(counts), "weight": [value / total for value in counts.values()]})
 

@@ -30,6 +30,7 @@ from epi.survival.rate_model import RateModel, fit_rates
 from epi.survival.rates import Rates, StandardisedRates, estimate_rates
 from epi.survival.ratio_forest import RatioForest, collect_ratios, compare_with_controls, fit_each
 from epi.survival.restricted_mean import RestrictedMean, compare_rmst, estimate_rmst
+from epi.survival.standardised import StandardisedSurvival, standardise_net, standardise_survival
 from epi.survival.window import CommonWindow, find_common_window
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "RatioForest",
     "RestrictedMean",
     "StandardisedRates",
+    "StandardisedSurvival",
     "SurvivalCurves",
     "SurvivalData",
     "build_life_table",
@@ -85,4 +87,6 @@ __all__ = [
     "life_table",
     "split_at_exposure",
     "split_lexis",
+    "standardise_net",
+    "standardise_survival",
 ]
