@@ -18,9 +18,11 @@ from epi.survival.gray import compare_incidence
 from epi.survival.hazard import CumulativeHazard, estimate_cumulative_hazard
 from epi.survival.immortal_time import ImmortalTime, check_immortal_time, split_at_exposure
 from epi.survival.incidence import CumulativeIncidence, estimate_cumulative_incidence
+from epi.survival.infancy import INFANT_DEATHS
 from epi.survival.lead_time import LeadTime, check_lead_time
 from epi.survival.lexis import split_lexis
-from epi.survival.life_table import INFANT_DEATHS, LifeTable, build_life_table, life_table
+from epi.survival.life_table import LifeTable
+from epi.survival.life_table_cells import build_life_table, life_table
 from epi.survival.mortality_ratio import MortalityRatio, estimate_smr
 from epi.survival.net import NetSurvival, estimate_net_survival
 from epi.survival.prediction import PredictedCurves

@@ -1,18 +1,15 @@
 """Life tables: what the general population of the same sex, age and year dies of in a day.
 
 A table holds one hazard a day for each sex, year of age and calendar year (and territory). Age 0 is not
-one cell: half of infant deaths fall in the first week, so that the hazard of the first year is shared
-out over its days by a published distribution of infant deaths.
+one cell: the hazard of the first year is shared out over its days (``infancy``).
 """
 
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
-from importlib import resources
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -20,6 +17,7 @@ import pandas as pd
 
 from epi.errors import DataError, ParameterError
 from epi.survival.data import DAYS_PER_YEAR
+from epi.survival.infancy import INFANT_DEATHS, share_out
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -27,12 +25,6 @@ if TYPE_CHECKING:
 Extend = Literal["refuse", "nearest"]
 ALL = "all"
 SEXES = ("F", "M")
-
-INFANT_DEATHS: tuple[tuple[int, float], ...] = ((1, 0.244), (7, 0.478), (28, 0.70))
-"""Share of infant deaths until a day of life: the first day and the first week, 53,077 infant deaths of France,
-2001-2019 (Trinh et al., Lancet Reg Health Eur 2022;16:100339); four weeks, neonatal over infant mortality of France
-in 2019, 2.6 over 3.7 per 1,000 (UN IGME). The distribution of other years differs (four weeks: 59 % in 1995, Hatton
-et al. 2000), the yearly total does not."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +67,7 @@ class LifeTable:
 
     def __post_init__(self) -> None:
         self.hazards.setflags(write=False)
-        object.__setattr__(self, "_pieces", _share_out(self.hazards[..., 0], self.infant, self.year_length))
+        object.__setattr__(self, "_pieces", share_out(self.hazards[..., 0], self.infant, self.year_length))
 
     @property
     def last_year(self) -> int:
@@ -227,6 +219,7 @@ class LifeTable:
 
         Examples
         --------
+        >>> from epi.survival import life_table
         >>> table = life_table("France")
         >>> first_day, tenth_year = table.hazard(["F", "F"], [0, 3700], [15000, 15000])
         >>> bool(first_day > 1000 * tenth_year)
@@ -308,6 +301,7 @@ class LifeTable:
 
         Examples
         --------
+        >>> from epi.survival import life_table
         >>> table = life_table("France")
         >>> year = table.cumulative_hazard(["F"], [13000], [13000], [13366])
         >>> 0.002 < float(year[0]) < 0.005
@@ -364,145 +358,6 @@ class LifeTable:
         return f"<p>{html.escape(str(self))}. {html.escape(self.source)}</p><ul>{notes}</ul>"
 
 
-def build_life_table(
-    frame: pd.DataFrame, *, name: str, source: str = "", infant: Sequence[tuple[int, float]] = INFANT_DEATHS,
-    extend: Extend = "refuse", year_length: float = DAYS_PER_YEAR, notes: Sequence[str] = (),
-) -> LifeTable:  # fmt: skip
-    """Make a life table from its cells, all of them checked.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        `sex` (F, M), `year` and `age` (whole numbers), and `hazard_per_day`, or `qx` (probability of
-        dying within the year of age); `territory` where there are several.
-    name : str
-        The population.
-    source : str, optional
-        Where the figures come from.
-    infant : sequence of (int, float), optional
-        Day of life and share of infant deaths before it; that of France by default, empty for a
-        constant hazard over the first year.
-    extend : {"refuse", "nearest"}, optional
-        What to do with years outside the table.
-    year_length : float, optional
-        Days in a year of age.
-    notes : sequence of str, optional
-        What a reader must know.
-
-    Returns
-    -------
-    LifeTable
-        The table.
-
-    Raises
-    ------
-    DataError
-        If a column is missing, a cell is absent, repeated or no hazard, or years or ages have gaps;
-        all faults at once.
-    ParameterError
-        If an option is wrong.
-
-    Examples
-    --------
-    >>> cells = pd.DataFrame([(s, 2000, a, 0.001 * (a + 1)) for s in "FM" for a in range(3)],
-    ...                      columns=["sex", "year", "age", "qx"])
-    >>> print(build_life_table(cells, name="an island"))
-    Life table an island, 2000-2000, ages 0-2
-    """
-    if extend not in ("refuse", "nearest"):
-        raise ParameterError(f"extend is {extend!r}", "refuse or nearest", 'extend="nearest"')
-    if not 365 <= year_length <= 366:
-        raise ParameterError(f"a year of {year_length} days", "365 to 366 days", "year_length=365.25")
-    knots = tuple((int(day), float(share)) for day, share in infant)
-    _check_infant(knots)
-    missing = [column for column in ("sex", "year", "age") if column not in frame]
-    if "hazard_per_day" not in frame and "qx" not in frame:
-        missing.append("hazard_per_day or qx")
-    if missing:
-        raise DataError(
-            f"the cells of life table {name} have no column {', '.join(missing)}",
-            "sex, year, age and hazard_per_day or qx",
-        )
-    cells = frame.assign(territory=frame["territory"].astype(str) if "territory" in frame else ALL)
-    if "hazard_per_day" not in cells:
-        chance = pd.to_numeric(cells["qx"], errors="coerce")
-        bad = ~((chance >= 0) & (chance < 1))
-        if bad.any():
-            raise DataError(
-                f"{int(bad.sum())} cells of life table {name} have no qx from 0 to below 1", "probabilities"
-            )
-        cells = cells.assign(hazard_per_day=-np.log1p(-chance) / year_length)
-    faults = _faults(cells)
-    if faults:
-        raise DataError(f"the cells of life table {name} are not whole", "each cell once", faults=faults)
-    keys = [cells[column].to_numpy() for column in ("territory", "sex", "year", "age")]
-    names = tuple(sorted(set(keys[0].tolist())))
-    first, size, oldest = int(keys[2].min()), int(keys[2].max() - keys[2].min()) + 1, int(keys[3].max())
-    hazards = np.empty((len(names), 2, size, oldest + 1))
-    hazards[
-        pd.Index(names).get_indexer(pd.Index(keys[0])), pd.Index(SEXES).get_indexer(pd.Index(keys[1])),
-        keys[2].astype(np.int64) - first, keys[3].astype(np.int64),
-    ] = cells["hazard_per_day"].to_numpy(dtype=np.float64)  # fmt: skip
-    said = list(notes)
-    if extend == "nearest":
-        said.append(f"years before {first} and after {first + size - 1} take the nearest year's mortality")
-    if not knots:
-        said.append("the hazard is constant over the first year of life: deaths of the first weeks are misstated")
-    return LifeTable(name, hazards, first, names, knots, extend, year_length, source, tuple(said))
-
-
-@cache
-def _france() -> pd.DataFrame:
-    with resources.as_file(resources.files("epi.survival") / "data" / "life_table_france.parquet") as path:
-        return pd.read_parquet(path)
-
-
-def life_table(
-    name: Literal["France"] = "France", *, extend: Extend = "refuse",
-    infant: Sequence[tuple[int, float]] = INFANT_DEATHS, year_length: float = DAYS_PER_YEAR,
-) -> LifeTable:  # fmt: skip
-    """Give the life table of France, by sex, age and year, 1976-2021.
-
-    Parameters
-    ----------
-    name : {"France"}, optional
-        The population.
-    extend : {"refuse", "nearest"}, optional
-        What to do with years outside the table.
-    infant : sequence of (int, float), optional
-        Day of life and share of infant deaths before it.
-    year_length : float, optional
-        Days in a year of age.
-
-    Returns
-    -------
-    LifeTable
-        The table; a cell of year Y comes from the deaths of Y-1 to Y+1.
-
-    Raises
-    ------
-    ParameterError
-        If the package has no such table.
-
-    Notes
-    -----
-    INSEE, table T68, through the R package survexp.fr 1.2. Its tables cover three years and carry the
-    last one's number; here each stands for its middle year, for which it is without shift. Ages from
-    100 on take the hazard of 99.
-
-    Examples
-    --------
-    >>> print(life_table("France"))
-    Life table France, 1976-2021, ages 0-99
-    """
-    if name != "France":
-        raise ParameterError(f"no life table {name!r} in the package", "France", "read_life_table or build_life_table")
-    return build_life_table(
-        _france(), name="France", source="INSEE, table T68 (three-year tables, each at its middle year)", infant=infant,
-        extend=extend, year_length=year_length, notes=("a year's mortality is that of the three years around it",),
-    )  # fmt: skip
-
-
 @cache
 def _calendar() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """First days of the years 1800 to 2200, and the year of each day between: looking up is faster than reckoning."""
@@ -519,52 +374,3 @@ def _new_year(day: NDArray[np.int64]) -> NDArray[np.int64]:
     """First day of the next year."""
     starts, _ = _calendar()
     return starts[_year(day) - 1800 + 1]
-
-
-def _share_out(
-    first_year: NDArray[np.float64], infant: tuple[tuple[int, float], ...], year_length: float
-) -> NDArray[np.float64]:
-    """Hazards a day of the pieces of the first year, so that the whole year keeps its probability of death."""
-    if not infant:
-        return first_year[..., None]
-    edges = np.array([0.0, *(day for day, _ in infant), year_length])
-    shares = np.array([0.0, *(share for _, share in infant), 1.0])
-    dying = -np.expm1(-first_year * year_length)
-    cumulative = -np.log1p(-dying[..., None] * shares)
-    return np.asarray(np.diff(cumulative, axis=-1) / np.diff(edges), dtype=np.float64)
-
-
-def _check_infant(knots: tuple[tuple[int, float], ...]) -> None:
-    days, shares = [0, *(day for day, _ in knots), 365], [0.0, *(share for _, share in knots), 1.0]
-    if any(a >= b for a, b in pairwise(days)) or any(a > b for a, b in pairwise(shares)):
-        raise ParameterError(
-            "infant deaths are not shares that grow over the days of the first year",
-            "pairs such as (7, 0.478): the share of infant deaths before a day of life, days from 1 to 364",
-            "infant=() holds the hazard constant",
-        )
-
-
-def _faults(cells: pd.DataFrame) -> list[str]:
-    found = []
-    strange = int((~cells["sex"].isin(SEXES)).sum())
-    if strange:
-        found.append(f"{strange} cells have a sex that is neither F nor M")
-    numbers = cells[["year", "age"]].apply(pd.to_numeric, errors="coerce")
-    broken = numbers.isna().any(axis=1) | (numbers % 1 != 0).any(axis=1) | (numbers["age"] < 0)
-    if broken.any():
-        found.append(f"{int(broken.sum())} cells have no whole year or age")
-    hazard = pd.to_numeric(cells["hazard_per_day"], errors="coerce")
-    wrong = int((~(np.isfinite(hazard) & (hazard >= 0))).sum())
-    if wrong:
-        found.append(f"{wrong} cells have no hazard of 0 or more")
-    twice = int(cells.duplicated(["territory", "sex", "year", "age"]).sum())
-    if twice:
-        found.append(f"{twice} cells are there twice")
-    if not found:
-        years, ages = numbers["year"], numbers["age"]
-        whole = cells["territory"].nunique() * 2 * int(years.max() - years.min() + 1) * int(ages.max() + 1)
-        if whole != len(cells):
-            found.append(
-                f"{whole - len(cells)} of {whole} cells are absent: each sex, year from first to last, age from 0"
-            )
-    return found
