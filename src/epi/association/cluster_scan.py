@@ -131,8 +131,18 @@ class ClusterScan:
         -------
         Release
             Cases of a cluster are protected, with all that is computed from them, and with its place in the list.
+
+        Raises
+        ------
+        EstimationError
+            If there is no cluster that may be listed.
         """
         table = published_clusters(self)
+        if table.empty:
+            raise EstimationError(
+                "no cluster may be listed: each has few cases inside or outside of it, and chance makes such ones",
+                "larger areas or more cases",
+            )
         for column in ("relative_risk", "log_likelihood_ratio", "expected", "radius_km"):
             table[column] = [float(f"{value:.4g}") for value in table[column]]
         order = ["cluster", "centre", "areas", "radius_km", "observed", "expected", "relative_risk", "p",
