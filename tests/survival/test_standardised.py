@@ -13,7 +13,7 @@ import pytest
 from epi.errors import DataError, DisclosureError, EstimationError, ParameterError
 from epi.stats import SURVIVAL_STANDARDS
 from epi.survival import build_life_table, build_survival, estimate_net_survival, standardise_net, standardise_survival
-from epi.survival.standardised import standard_weights
+from epi.survival.age_standard import standard_weights
 
 ORACLE = Path(__file__).parents[1] / "oracle"
 REFERENCE = json.loads((ORACLE / "standardised_net.json").read_text(encoding="utf-8"))

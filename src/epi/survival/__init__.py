@@ -23,6 +23,7 @@ from epi.survival.lead_time import LeadTime, check_lead_time
 from epi.survival.lexis import split_lexis
 from epi.survival.life_table import LifeTable
 from epi.survival.life_table_cells import build_life_table, life_table
+from epi.survival.life_table_file import read_life_table
 from epi.survival.mortality_ratio import MortalityRatio, estimate_smr
 from epi.survival.net import NetSurvival, estimate_net_survival
 from epi.survival.prediction import PredictedCurves
@@ -87,6 +88,7 @@ __all__ = [
     "fit_rates",
     "follow_cohort",
     "life_table",
+    "read_life_table",
     "split_at_exposure",
     "split_lexis",
     "standardise_net",
