@@ -30,6 +30,7 @@ MODULES = (
     "survival_curves",
     "cox",
     "net_survival",
+    "crude_death",
     "newborn_screening",
 )
 """Modules of ``scripts/validation``, in the order of the page."""

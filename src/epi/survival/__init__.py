@@ -9,6 +9,7 @@ from epi.survival.ascertainment import Ascertainment, estimate_ascertainment
 from epi.survival.build import build_survival
 from epi.survival.comparison import Comparison, compare_survival
 from epi.survival.cox import CoxModel, fit_cox
+from epi.survival.crude_death import CrudeDeath, estimate_crude_death
 from epi.survival.curves import SurvivalCurves, estimate_survival
 from epi.survival.data import SurvivalData
 from epi.survival.fine_gray import FineGrayModel, fit_fine_gray
@@ -26,6 +27,7 @@ from epi.survival.life_table_cells import build_life_table, life_table
 from epi.survival.life_table_file import read_life_table
 from epi.survival.mortality_ratio import MortalityRatio, estimate_smr
 from epi.survival.net import NetSurvival, estimate_net_survival
+from epi.survival.net_comparison import compare_net
 from epi.survival.prediction import PredictedCurves
 from epi.survival.proportionality import Proportionality
 from epi.survival.quasi_independence import QuasiIndependence, check_quasi_independence
@@ -42,6 +44,7 @@ __all__ = [
     "CommonWindow",
     "Comparison",
     "CoxModel",
+    "CrudeDeath",
     "CumulativeHazard",
     "CumulativeIncidence",
     "FineGrayModel",
@@ -69,10 +72,12 @@ __all__ = [
     "check_quasi_independence",
     "collect_ratios",
     "compare_incidence",
+    "compare_net",
     "compare_rmst",
     "compare_survival",
     "compare_with_controls",
     "estimate_ascertainment",
+    "estimate_crude_death",
     "estimate_cumulative_hazard",
     "estimate_cumulative_incidence",
     "estimate_net_survival",
