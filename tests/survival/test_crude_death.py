@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from epi.disclosure import read_policy
+from epi.disclosure.gate import check_release
 from epi.errors import DataError, EstimationError, ParameterError
 from epi.survival import build_life_table, build_survival, estimate_crude_death, estimate_survival, life_table
 
@@ -166,6 +168,8 @@ def test_from_an_age_on_and_what_leaves(slopop):
     release = found.release()
     assert {"disease", "disease_low", "population_high", "at_risk", "events"} <= set(release.table)
     assert release.table["at_risk"].min() >= 11 and "slopop" in release.note and "jackknife" in release.note
+    decision = check_release(release, read_policy())
+    assert not decision.refused and decision.table["disease"].notna().any()
     row = release.table.iloc[-1]
     value = found.at([row["years"]], "years")
     value = value[(value["group"] == row["group"]) & (value["cause"] == "disease")]["probability"].iloc[0]

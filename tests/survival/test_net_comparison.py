@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from epi.disclosure import read_policy
+from epi.disclosure.gate import check_release
 from epi.errors import DataError, ParameterError
 from epi.survival import SurvivalData, build_life_table, compare_net, life_table
 
@@ -127,6 +129,7 @@ def test_groups_that_enter_late_strata_and_what_is_told(slopop):
     data = follow("rdata", slice(None, None, 2))
     found = compare_net(data, slopop, ["old", "number"], strata="band")
     assert 1 <= found.df <= 3 and np.isfinite(found.statistic) and "within strata" in found.release().title
+    assert not check_release(found.release(), read_policy()).refused
     assert found.table["events"].sum() == data.event.sum()
     gone = replace(data, entry=np.where(data.covariates["old"] == 1, np.minimum(1500, data.exit - 1), 0))
     assert np.isfinite(compare_net(gone, slopop, "old").statistic)
