@@ -177,6 +177,25 @@ def test_from_an_age_on_and_what_leaves(slopop):
     assert "of other causes" in str(found) and "Crude" in found._repr_html_()
 
 
+def test_the_picture_holds_what_the_gate_leaves(slopop):
+    data = follow(read("rdata"))
+    for lang, title, word in (("en", "Crude probability", "At risk after"), ("fr", "Probabilité brute", "À risque")):
+        for by in (None, "old"):
+            chart = estimate_crude_death(data, slopop, by=by).chart(lang=lang)
+            decision = check_release(chart.release(), read_policy())
+            assert not decision.refused and chart.data.title.startswith(title)
+            assert chart.data.labels["at_risk"].startswith(word)
+            figure = chart.figure(decision.table)
+            assert len(figure.axes) == (1 if by is None else 2)
+            part = decision.table if by is None else decision.table[decision.table["group"] == "old"]
+            lines = [line.get_ydata() for line in figure.axes[0].lines]
+            np.testing.assert_allclose(lines[1], part["population"].to_numpy(float))
+    gone = decision.table.assign(disease=np.nan, population=np.nan)
+    assert chart.figure(gone) is not None
+    with pytest.raises(ParameterError, match="fr or en"):
+        estimate_crude_death(data, slopop).chart(lang="de")
+
+
 def test_what_cannot_be_done_is_told(late, slopop):
     data = follow(late, entry="in")
     with pytest.raises(ParameterError, match="one of jackknife, poisson"):

@@ -24,12 +24,13 @@ from epi.survival.expected import sum_hazards
 from epi.survival.groups import By, count_groups
 from epi.survival.net import FEW_DEATHS, place_persons
 from epi.survival.risk_sets import check_first_events, find_start, risk_notes, where
-from epi.survival.steps import Unit, read_steps, whole_days
+from epi.survival.steps import Lang, Unit, read_steps, whole_days
 from epi.survival.window import check_inside, window_start
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
+    from epi.plotting import Chart
     from epi.results import Release
     from epi.survival.life_table import LifeTable
 
@@ -173,6 +174,27 @@ class CrudeDeath:
         from epi.survival.crude_reporting import release_crude
 
         return release_crude(self, min_count, years)
+
+    def chart(self, *, lang: Lang = "en", min_count: int | None = None, years: float | None = None) -> Chart:
+        """Draw both probabilities with their limits, a panel for each group.
+
+        Parameters
+        ----------
+        lang : {"fr", "en"}, optional
+            Language of the picture.
+        min_count : int, optional
+            Fewest persons an interval between two times may tell of; the policy's by default.
+        years : float, optional
+            Distance of the round times; found from the length of follow-up by default.
+
+        Returns
+        -------
+        Chart
+            The picture, drawn from what may be published.
+        """
+        from epi.survival.crude_chart import draw_crude
+
+        return draw_crude(self, lang, min_count, years)
 
     def __str__(self) -> str:
         lines = []
