@@ -31,6 +31,7 @@ MODULES = (
     "cox",
     "net_survival",
     "crude_death",
+    "excess_hazard",
     "newborn_screening",
 )
 """Modules of ``scripts/validation``, in the order of the page."""

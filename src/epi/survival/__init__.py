@@ -12,6 +12,7 @@ from epi.survival.cox import CoxModel, fit_cox
 from epi.survival.crude_death import CrudeDeath, estimate_crude_death
 from epi.survival.curves import SurvivalCurves, estimate_survival
 from epi.survival.data import SurvivalData
+from epi.survival.excess_hazard import ExcessModel, fit_excess
 from epi.survival.fine_gray import FineGrayModel, fit_fine_gray
 from epi.survival.flexible import FlexibleModel, fit_flexible
 from epi.survival.follow_up import follow_cohort
@@ -47,6 +48,7 @@ __all__ = [
     "CrudeDeath",
     "CumulativeHazard",
     "CumulativeIncidence",
+    "ExcessModel",
     "FineGrayModel",
     "FlexibleModel",
     "ImmortalTime",
@@ -88,6 +90,7 @@ __all__ = [
     "find_common_window",
     "fit_cox",
     "fit_each",
+    "fit_excess",
     "fit_fine_gray",
     "fit_flexible",
     "fit_rates",

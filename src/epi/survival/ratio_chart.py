@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from epi.survival.data import SurvivalData
+    from epi.survival.excess_hazard import ExcessModel
     from epi.survival.flexible import FlexibleModel
     from epi.survival.rate_model import RateModel
     from epi.survival.ratio_model import RatioModel
@@ -26,8 +27,11 @@ if TYPE_CHECKING:
 Lang = Literal["fr", "en"]
 RATIO, P, PERSONS, EVENTS = 0.45, 0.6, 0.77, 0.97
 """Right ends of the columns of numbers."""
-MEASURES = {"cox": "HR", "fine-gray": "SHR", "rates": "RR", "flexible": "HR"}
-RATIOS = {"cox": "hazard_ratio", "fine-gray": "hazard_ratio", "rates": "rate_ratio", "flexible": "hazard_ratio"}
+MEASURES = {"cox": "HR", "fine-gray": "SHR", "rates": "RR", "flexible": "HR", "excess": "EHR"}
+RATIOS = {
+    "cox": "hazard_ratio", "fine-gray": "hazard_ratio", "rates": "rate_ratio", "flexible": "hazard_ratio",
+    "excess": "hazard_ratio",
+}  # fmt: skip
 BLANK = "\u00a0"
 """A blank at which no line breaks."""
 DIGITS = 4
@@ -41,7 +45,9 @@ _WORDS = {
         "hidden": "hidden: small count", "cox": "Hazard ratios of {}",
         "fine-gray": "Subdistribution hazard ratios of {}",
         "HR": "HR", "SHR": "SHR", "RR": "RR", "any event": "any event", "rates": "Rate ratios of {}", "all": "all",
+        "EHR": "EHR", "excess": "Ratios of excess hazards of {}",
         "flexible": "Hazard ratios of {}", "spline": "Flexible parametric model (Royston-Parmar), Wald tests",
+        "esteve": "Excess over the population's hazard (Estève), Wald tests",
         "poisson": "Poisson model of events over person-time, Wald F tests", "CR2": "robust (CR2)",
         "CR1": "robust (CR1)", "model": "model", "nothing": "All values are hidden: small counts",
         "note": "{how}; limits at {level}, {variance} variance{strata}. One more unit of numbers; values against the "
@@ -59,8 +65,10 @@ _WORDS = {
         "hidden": "masqué : petit effectif", "cox": "Rapports de risques instantanés : {}",
         "fine-gray": "Rapports de risques de sous-distribution : {}",
         "HR": "HR", "SHR": "SHR", "RR": "RR", "any event": "tout événement", "rates": "Rapports de taux : {}",
+        "EHR": "EHR", "excess": "Rapports de risques en excès : {}", "death": "décès",
         "flexible": "Rapports de risques instantanés : {}",
         "spline": "Modèle paramétrique flexible (Royston-Parmar), tests de Wald",
+        "esteve": "Excès sur le risque de la population (Estève), tests de Wald",
         "poisson": "Modèle de Poisson des événements sur le temps à risque, tests F de Wald", "CR2": "robuste (CR2)",
         "CR1": "robuste (CR1)", "model": "du modèle", "all": "ensemble",
         "nothing": "Toutes les valeurs sont masquées : petits effectifs",
@@ -75,12 +83,12 @@ _WORDS = {
 }  # fmt: skip
 
 
-def release_ratios(model: RatioModel | RateModel | FlexibleModel, lang: Lang = "en") -> Release:
+def release_ratios(model: RatioModel | RateModel | FlexibleModel | ExcessModel, lang: Lang = "en") -> Release:
     """Say what would be published of a model's ratios.
 
     Parameters
     ----------
-    model : RatioModel, RateModel or FlexibleModel
+    model : RatioModel, RateModel, FlexibleModel or ExcessModel
         The model.
     lang : {"fr", "en"}, optional
         Language of headings and notes.
@@ -189,12 +197,12 @@ def _p(value: float, lang: Lang, sign: str = "") -> str:
     return sign + format_number(value, 3 if value < 0.1 else 2, lang=lang)
 
 
-def draw_ratios(model: RatioModel | RateModel | FlexibleModel, lang: Lang = "en") -> Chart:
+def draw_ratios(model: RatioModel | RateModel | FlexibleModel | ExcessModel, lang: Lang = "en") -> Chart:
     """Make the forest plot of a model.
 
     Parameters
     ----------
-    model : RatioModel, RateModel or FlexibleModel
+    model : RatioModel, RateModel, FlexibleModel or ExcessModel
         The model.
     lang : {"fr", "en"}, optional
         Language.
