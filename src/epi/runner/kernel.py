@@ -340,6 +340,9 @@ def _register() -> str:
                 connection_file=f"{watch.scratch}/kernel.json",
                 **_transport(watch.scratch),
             )
+            # One kernel in twelve does not hear that it should end (ipykernel 7.4), and everything is written by then:
+            # it is ended by a signal after half of this, not after the 2.5 seconds of the default.
+            manager.shutdown_wait_time = 1.0
             watch.attach(manager, nb_man)
             client = PapermillNotebookClient(
                 nb_man, km=manager, timeout=None, startup_timeout=start_timeout, log=logger
