@@ -86,11 +86,13 @@ class RatioForest:
         Returns
         -------
         list of Estimate
-            One for each model, its name as stratum.
+            One for each model, its name as stratum; `n` is its persons or, where one side of the ratio has fewer
+            events than may be published, those: the gate then hides it, as it does in :meth:`release`.
         """
+        least = published_least(None)
         return [
             Estimate(
-                result, row["hazard_ratio"], row["ci_low"], row["ci_high"], "HR", int(row["persons"]),
+                result, row["hazard_ratio"], row["ci_low"], row["ci_high"], "HR", _rests_on(row, least),
                 {"analysis": row["name"]}, {"term": self.settings["term"]},
             )
             for row in self.table.to_dict("records")
@@ -308,6 +310,12 @@ def _events_at(model: RatioModel, term: str) -> int:
     """Count the persons with an event at the term's value; all of them for a number."""
     inside = {column: rows for _, _, column, rows in values_of(model.data, model.terms)}[term]
     return len(np.unique(model.data.person[inside & (model.data.event > 0)]))
+
+
+def _rests_on(row: dict[Any, Any], least: int) -> int:
+    """Say how many persons a ratio rests on: the events of its smaller side where they are too few."""
+    sides = [side for side in (row["events_with"], row["events"] - row["events_with"]) if side > 0]
+    return int(min(sides)) if sides and min(sides) < least else int(row["persons"])
 
 
 def _reason(error: EpiError) -> str:

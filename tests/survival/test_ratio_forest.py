@@ -1,0 +1,66 @@
+"""Ratios of several models side by side: each is its model's, reasons stand for those that are not, few events hide."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from epi.disclosure import check_release, read_policy, record
+from epi.errors import EstimationError, ParameterError
+from epi.survival import build_survival, collect_ratios, compare_with_controls, fit_cox, fit_each
+
+
+def patients(size, hazard, seed):
+    rng = np.random.default_rng(seed)
+    screened = np.arange(size) % 2
+    time = np.ceil(rng.exponential(3000 / np.where(screened == 1, hazard, 1.0)))
+    seen = pd.DataFrame({"days": np.minimum(time, 2000), "died": (time <= 2000).astype(int), "screened": screened})
+    return build_survival(seen, exit="days", event="died", covariates=["screened"])
+
+
+@pytest.fixture(scope="module")
+def forest():
+    parts = {"large": patients(400, 0.5, 1), "small": patients(30, 0.4, 2), "control": patients(400, 1.0, 3),
+             "none": patients(40, 1.0, 4).select(np.arange(40) % 2 == 0)}  # fmt: skip
+    return collect_ratios(fit_each(parts, lambda part: fit_cox(part, ["screened"])), "screened", sizes=parts), parts
+
+
+def test_each_ratio_is_its_models_and_a_refusal_has_its_reason(forest):
+    found, parts = forest
+    for name in ("large", "small", "control"):
+        row, model = found.of(name), fit_cox(parts[name], ["screened"]).table.iloc[0]
+        assert (row["hazard_ratio"], row["ci_low"], row["ci_high"]) == (
+            model["hazard_ratio"], model["ci_low"], model["ci_high"],
+        )  # fmt: skip
+        assert row["persons"] == parts[name].persons
+        assert row["events"] == parts[name].events["event"]
+    assert "constant" in found.of("none")["reason"]
+    with pytest.raises(ParameterError, match="no model 'other'"):
+        found.of("other")
+
+
+def test_a_ratio_of_few_events_is_hidden_as_a_row_and_as_a_result(forest):
+    found, _ = forest
+    few = found.table.set_index("name")["events_with"]
+    assert 0 < few["small"] < 11 <= few["large"]
+    hidden = {row.stratum["analysis"]: record(row.name, row.estimate, n=row.n, unit=row.unit, stratum=row.stratum)
+              for row in found.estimates("hazard_ratio")}  # fmt: skip
+    assert {name: kept.suppressed for name, kept in hidden.items()} == {"large": False, "small": True, "control": False}
+    told = {row.stratum["analysis"]: row.n for row in found.estimates("hazard_ratio")}
+    assert told["large"] == 400
+    shown = check_release(found.release(), read_policy()).table.set_index("name")["estimate"].isna()
+    assert shown["small"]
+    assert not shown["large"]
+
+
+def test_a_control_divides_the_others(forest):
+    found, _ = forest
+    quotient = compare_with_controls(found, {"control": True})
+    assert list(quotient.table["name"]) == ["large", "small", "none"]
+    logs, errors = np.log(found.table.set_index("name")["hazard_ratio"]), found.table.set_index("name")["se"]
+    row = quotient.of("large")
+    assert np.log(row["hazard_ratio"]) == pytest.approx(logs["large"] - logs["control"], rel=1e-12)
+    assert row["se"] == pytest.approx(np.hypot(errors["large"], errors["control"]), rel=1e-12)
+    with pytest.raises(EstimationError, match="no control has a ratio with enough events"):
+        compare_with_controls(found, {"small": True})
