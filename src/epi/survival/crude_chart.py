@@ -14,7 +14,7 @@ from epi.stats.notation import format_number
 from epi.survival.crude_reporting import HEADINGS, release_crude
 from epi.survival.data import DAYS_PER_YEAR, SCALE_WORDS
 from epi.survival.groups import ALL
-from epi.survival.picture import draw_nothing, dress_figure, frame_time, percent_axis
+from epi.survival.picture import draw_nothing, dress_figure, frame_time, percent_axis, write_numbers
 from epi.survival.reporting import published_least, round_step
 
 if TYPE_CHECKING:
@@ -30,8 +30,9 @@ _WORDS = {
         "high": "high", "disease": HEADINGS["disease"], "population": HEADINGS["population"],
         "hidden": "All values are hidden: small counts",
         "note": "Each in the presence of the other; limits at {level}. Other causes: {population}. Read at the times "
-                "marked, between which each number of persons is nobody or at least {least}; lines join them.",
-        "group": "Group", "at_risk": "At risk after", "events": "Events since the time before",
+                "marked, between which each number of persons is nobody or at least {least}; lines join them. "
+                "At risk: after the time above.",
+        "risk": "At risk", "group": "Group", "at_risk": "At risk after", "events": "Events since the time before",
         "left": "Left without event", "entered": "Entered",
     },
     "fr": {
@@ -40,8 +41,9 @@ _WORDS = {
         "hidden": "Toutes les valeurs sont masquées : petits effectifs",
         "note": "L'une en présence de l'autre ; limites à {level}. Autres causes : {population}. Lecture aux temps "
                 "marqués, entre lesquels chaque nombre de personnes est nul ou d'au moins {least} ; des droites les "
-                "joignent.",
-        "group": "Groupe", "at_risk": "À risque après", "events": "Événements depuis le temps précédent",
+                "joignent. À risque : après le temps au-dessus.",
+        "risk": "À risque", "group": "Groupe", "at_risk": "À risque après",
+        "events": "Événements depuis le temps précédent",
         "left": "Sortis sans événement", "entered": "Entrés",
     },
 }  # fmt: skip
@@ -111,6 +113,7 @@ def draw_crude(found: CrudeDeath, lang: Lang, min_count: int | None, years: floa
             axis.grid(axis="y", color=GRID, lw=0.7)
             axis.set_axisbelow(True)
             axis.set_xlabel(f"{SCALE_WORDS[found.data.scale][lang]} ({words['years']})")
+            write_numbers(axis, [("", part, MUTED)], tick, lang, words["risk"] if axis is axes[0] else "")
             if group != ALL:
                 axis.set_title(str(group), fontsize=9.5, color=MUTED)
         handles, labels = axes[0].get_legend_handles_labels()

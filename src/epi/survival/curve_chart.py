@@ -1,27 +1,25 @@
 """Pictures of curves, drawn from what may be published, with the numbers at risk beneath.
 
 Curves are known at the published times only. Lines join these; they are no steps, since a step is a
-person's day. A number at risk stands under a round time where the group's curve is read at that time.
+person's day. A number at risk stands under a time at which the group's curve is read.
 """
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from epi.disclosure.policy import read_policy
 from epi.errors import ParameterError
-from epi.plotting import GRID, INK, MUTED, PALETTE, Chart, new_figure
+from epi.plotting import GRID, MUTED, PALETTE, Chart, new_figure
 from epi.stats.notation import format_number
 from epi.survival.data import DAYS_PER_YEAR, SCALE_WORDS
 from epi.survival.groups import ALL
 from epi.survival.incidence import incidence_columns
-from epi.survival.picture import draw_nothing, dress_figure, frame_time, percent_axis, time_ticks
+from epi.survival.picture import draw_nothing, dress_figure, frame_time, percent_axis, write_numbers
 from epi.survival.reporting import (
     LABELS,
     published_least,
@@ -30,10 +28,10 @@ from epi.survival.reporting import (
     release_net,
     release_survival,
     round_step,
+    tells_of_death,
 )
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from epi.results import Release
@@ -45,21 +43,22 @@ if TYPE_CHECKING:
 
 _WORDS = {
     "en": {
-        "survival": "Survival without event", "survival_of": "Survival without {}", "hazard": "Cumulative hazard",
+        "survival": "Survival without event", "alive": "Survival", "survival_of": "Survival without {}",
+        "hazard": "Cumulative hazard",
         "hazard_of": "Cumulative hazard of {}", "incidence": "Cumulative incidence of {}",
         "stack": "Cumulative incidence of {}", "free": "without event", "risk": "At risk", "years": "years",
         "and": "and", "from": "from {} years", "all": "All", "hidden": "All values are hidden: small counts",
         "some": "some values are hidden: small counts",
         "note": "{kind}, limits at {level} ({interval} scale, {variance}). Read at the times marked, between which "
-                "each number of persons is nobody or at least {least}; lines join them. At risk: after the time; "
-                "–: not read at that time.",
+                "each number of persons is nobody or at least {least}; lines join them. At risk: after the time above.",
         "stack_note": "{kind}. Read at times between which each number of persons is nobody or at least {least}; "
-                      "lines join them. At risk: after the time; –: not read at that time.",
+                      "lines join them. At risk: after the time above.",
         "weighted": "Curves are weighted, numbers at risk are not.", "net": "Net survival", "observed": "observed",
         "net_note": "Dashed: observed survival. Population: {}.",
     },
     "fr": {
-        "survival": "Survie sans événement", "survival_of": "Survie sans {}", "hazard": "Risque cumulé",
+        "survival": "Survie sans événement", "alive": "Survie", "survival_of": "Survie sans {}",
+        "hazard": "Risque cumulé",
         "hazard_of": "Risque cumulé de {}", "incidence": "Incidence cumulée de {}",
         "stack": "Incidence cumulée de {}", "free": "sans événement", "risk": "À risque", "years": "années",
         "and": "et", "from": "à partir de {} ans", "all": "Ensemble",
@@ -67,9 +66,9 @@ _WORDS = {
         "some": "des valeurs sont masquées : petits effectifs",
         "note": "{kind}, limites à {level} (échelle {interval}, {variance}). Lecture aux temps marqués, entre lesquels "
                 "chaque nombre de personnes est nul ou d'au moins {least} ; des droites les joignent. À risque : après "
-                "ce temps ; – : pas de lecture à ce temps.",
+                "le temps au-dessus.",
         "stack_note": "{kind}. Lecture à des temps entre lesquels chaque nombre de personnes est nul ou d'au moins "
-                      "{least} ; des droites les joignent. À risque : après ce temps ; – : pas de lecture à ce temps.",
+                      "{least} ; des droites les joignent. À risque : après le temps au-dessus.",
         "weighted": "Les courbes sont pondérées, les nombres à risque ne le sont pas.", "net": "Survie nette",
         "observed": "observée", "net_note": "Tirets : survie observée. Population : {}.",
     },
@@ -240,7 +239,7 @@ def draw_stack(found: CumulativeIncidence, lang: Lang, min_count: int | None, ye
             if len(groups) > 1:
                 axis.set_title(str(group), fontsize=9.5)
             axis.set_xlabel(_axis_label(found, words, lang))
-            _numbers(axis, [(words["risk"] if axis is axes[0] else "", part, MUTED)], ticks, lang, "")
+            write_numbers(axis, [(words["risk"] if axis is axes[0] else "", part, MUTED)], ticks, lang, "")
         handles, labels = axes[-1].get_legend_handles_labels()
         # In the order of the picture, from top to bottom.
         axes[-1].legend(handles[::-1], labels[::-1], loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=8.5)
@@ -259,8 +258,10 @@ def _lines(
     if kind == "incidence" and cause is not None:
         _, estimate, low, high = incidence_columns(found.data.causes)[cause]
         title = words["incidence"].format(named)
+    elif named:
+        title = words[f"{kind}_of"].format(named)
     else:
-        title = words[f"{kind}_of"].format(named) if named else words[kind]
+        title = words["alive" if kind == "survival" and tells_of_death(found.data) else kind]
     start = found.settings.get("conditional_on")
     if start is not None:
         title += ", " + words["from"].format(format_number(start / DAYS_PER_YEAR, 1, lang=lang))
@@ -306,7 +307,7 @@ def _lines(
         axis.set_axisbelow(True)
         axis.set_xlabel(_axis_label(found, words, lang))
         lines = [("" if group == ALL else str(group), part, color) for group, part, color in parts]
-        _numbers(axis, lines, ticks, lang, words["risk"])
+        write_numbers(axis, lines, ticks, lang, words["risk"])
         if len(groups) > 1:
             axis.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=min(len(groups), 5), fontsize=8.5)
         return dress_figure(figure, title, shown.note, 7.4)
@@ -377,35 +378,3 @@ def _part(table: pd.DataFrame, group: str) -> pd.DataFrame:
 
 def _axis_label(found: Any, words: dict[str, str], lang: Lang) -> str:
     return f"{SCALE_WORDS[found.data.scale][lang]} ({words['years']})"
-
-
-def _numbers(axis: Axes, lines: Sequence[tuple[str, pd.DataFrame, str]], step: float, lang: Lang, heading: str) -> None:
-    """Write the numbers at risk under the axis, at its ticks."""
-    mark = read_policy().mark
-    low, high = axis.get_xlim()
-    lower = heading and len(lines) > 1
-    for at, (label, part, color) in enumerate(lines):
-        # Under the ticks and the name of the axis, a line of 12 points for each group.
-        down = -45 - 12 * (at + bool(lower))
-        if at == 0 and heading:
-            _write(axis, heading, 0, -45, MUTED, aside=True)
-        _write(axis, textwrap.shorten(label, 22, placeholder="…"), 0, down, color, aside=True)
-        numbers = dict(zip(part["years"], part["at_risk"], strict=True))
-        for tick in time_ticks(low, high, step):
-            # Round times fall on whole days: they are known to the second decimal of a year.
-            found = [value for year, value in numbers.items() if abs(year - tick) < 0.011]
-            if not found:
-                text, shade = "–", MUTED
-            elif pd.isna(found[0]):
-                text, shade = mark, MUTED
-            else:
-                text, shade = format_number(float(found[0]), 0, lang=lang), INK
-            _write(axis, text, float(tick), down, shade)
-
-
-def _write(axis: Axes, text: str, x: float, down: float, color: str, *, aside: bool = False) -> None:
-    axis.annotate(
-        text, (x, 0), xycoords="axes fraction" if aside else ("data", "axes fraction"),
-        xytext=(-20 if aside else 0, down), textcoords="offset points", ha="right" if aside else "center", va="center",
-        fontsize=8, color=color, annotation_clip=False,
-    )  # fmt: skip

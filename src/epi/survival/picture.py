@@ -1,13 +1,16 @@
-"""What pictures of survival share: the axis of time, percentages, a title with its note, and nothing to show."""
+"""What pictures of survival share: the axis of time, percentages, numbers at risk, a title with its note, no value."""
 
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+import pandas as pd
 
-from epi.plotting import MUTED, new_figure
+from epi.disclosure.policy import read_policy
+from epi.plotting import INK, MUTED, new_figure
 from epi.stats.notation import format_number
 
 if TYPE_CHECKING:
@@ -15,6 +18,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     Lang = Literal["fr", "en"]
+
+ROOM = 27.0
+"""Points between two numbers at risk."""
 
 
 def draw_nothing(words: str) -> Figure:
@@ -111,6 +117,64 @@ def dress_figure(figure: Figure, title: str, note: str, width: float) -> Figure:
         The same figure.
     """
     figure.suptitle("\n".join(textwrap.wrap(title, int(11 * width))), x=0.01, ha="left", fontsize=11, fontweight="bold")
-    wrapped = "\n".join(textwrap.wrap(note, int(17 * width)))
+    wrapped = "\n".join(textwrap.wrap(note, int(15.5 * width)))
     figure.supxlabel(wrapped, x=0.01, ha="left", fontsize=7.8, color=MUTED)
     return figure
+
+
+def write_numbers(
+    axis: Axes, lines: Sequence[tuple[str, pd.DataFrame, str]], step: float, lang: Lang, heading: str
+) -> None:
+    """Write the numbers at risk under the times at which each curve is read, as many as there is room for.
+
+    Parameters
+    ----------
+    axis : matplotlib.axes.Axes
+        Where, its limits set.
+    lines : sequence of (str, pandas.DataFrame, str)
+        Name, table (`years`, `at_risk`) and colour of each group.
+    step : float
+        Distance of ticks.
+    lang : {"fr", "en"}
+        Language.
+    heading : str
+        Words at the left; none on panels beside the first.
+    """
+    mark = read_policy().mark
+    lower = heading and len(lines) > 1
+    for at, (label, part, color) in enumerate(lines):
+        # Under the ticks and the name of the axis, a line of 12 points for each group.
+        down = -45 - 12 * (at + bool(lower))
+        if at == 0 and heading:
+            _write(axis, heading, 0, -45, MUTED, aside=True)
+        _write(axis, textwrap.shorten(label, 22, placeholder="…"), 0, down, color, aside=True)
+        numbers = {
+            year: (mark, MUTED) if pd.isna(value) else (format_number(float(value), 0, lang=lang), INK)
+            for year, value in zip(part["years"], part["at_risk"], strict=True)
+        }
+        for year in _with_room(axis, list(numbers), step):
+            text, shade = numbers[year]
+            _write(axis, text, float(year), down, shade)
+
+
+def _with_room(axis: Axes, years: Sequence[float], step: float) -> list[float]:
+    """Choose times under which a number fits beside the others; those at a tick come first."""
+    low, high = axis.get_xlim()
+    width = axis.get_position().width * axis.figure.get_figwidth() * 72
+    room = ROOM * (high - low) / width
+    ticks = time_ticks(low, high, step)
+    # Round times fall on whole days: they are known to the second decimal of a year.
+    ordered = sorted(years, key=lambda year: (not (np.abs(ticks - year) < 0.011).any(), year))
+    kept: list[float] = []
+    for year in ordered:
+        if all(abs(year - other) >= room for other in kept):
+            kept.append(year)
+    return sorted(kept)
+
+
+def _write(axis: Axes, text: str, x: float, down: float, color: str, *, aside: bool = False) -> None:
+    axis.annotate(
+        text, (x, 0), xycoords="axes fraction" if aside else ("data", "axes fraction"),
+        xytext=(-20 if aside else 0, down), textcoords="offset points", ha="right" if aside else "center", va="center",
+        fontsize=8, color=color, annotation_clip=False,
+    )  # fmt: skip

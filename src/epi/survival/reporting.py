@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from epi.survival.curves import SurvivalCurves
+    from epi.survival.data import SurvivalData
     from epi.survival.hazard import CumulativeHazard
     from epi.survival.incidence import CumulativeIncidence
     from epi.survival.net import NetSurvival
@@ -42,6 +43,22 @@ LABELS = {
     "left": "Left without event", "entered": "Entered", "survival": "Survival", "hazard": "Cumulative hazard",
     "ci_low": "Low", "ci_high": "High", "cause": "Cause", "incidence": "Cumulative incidence",
 }  # fmt: skip
+
+
+def tells_of_death(data: SurvivalData) -> bool:
+    """Say whether the one event is death: a curve is then of survival, not of survival without something.
+
+    Parameters
+    ----------
+    data : SurvivalData
+        The follow-up.
+
+    Returns
+    -------
+    bool
+        Whether it is.
+    """
+    return tuple(data.causes) in (("death",), ("décès",))
 
 
 def published_least(min_count: int | None) -> int:
@@ -244,10 +261,12 @@ def release_survival(found: SurvivalCurves, min_count: int | None, years: float 
     Release
         The table.
     """
-    named = f" of {found.settings['cause']}" if found.settings["cause"] else ""
+    named = f" without {found.settings['cause']}" if found.settings["cause"] else " without event"
+    if not found.settings["cause"] and tells_of_death(found.data):
+        named = ""
     start = found.settings["conditional_on"]
     after = f", among those at risk at {start / DAYS_PER_YEAR:.2f} years" if start is not None else ""
-    title = f"Survival without event{named}{after}"
+    title = f"Survival{named}{after}"
     return _release(found, "survival", title, min_count, years)
 
 

@@ -82,7 +82,7 @@ class RestrictedMean:
              Counted("events", of="persons", adds_up_within=(), derived=derived)),
             f"Mean time without event between {start:.2f} and {horizon:.2f} years",
             f"Years; {self.settings['variance']} variance, limits at {self.settings['level']:.0%}.",
-            labels={name: name.replace("_", " ").capitalize() for name in names},
+            labels={name: name.removeprefix("ci_").replace("_", " ").capitalize() for name in names},
         )  # fmt: skip
 
     def __str__(self) -> str:
