@@ -220,8 +220,10 @@ def dated(data: SurvivalData) -> SurvivalData:
     return replace(kept, covariates=kept.covariates.assign(diagnosis_age_days=age))
 
 
-def observed_births(members: pd.DataFrame, births: pd.DataFrame, key: str, width: int = 5) -> Ascertainment:
-    """Compare the patients of a disease with births times incidence, by years of birth.
+def observed_births(
+    members: pd.DataFrame, births: pd.DataFrame, keys: Iterable[str], *, width: int = 5, lang: str = "en"
+) -> Ascertainment:
+    """Compare patients with births times incidence, by disease and years of birth.
 
     Parameters
     ----------
@@ -229,24 +231,52 @@ def observed_births(members: pd.DataFrame, births: pd.DataFrame, key: str, width
         From :func:`collect_members`.
     births : pandas.DataFrame
         Live births of the territory: ``departement``, ``year``, ``births``.
-    key : str
-        Short name of the disease.
+    keys : iterable of str
+        Short names of the diseases. One whose incidence is published for overseas *départements* alone is compared
+        with the births of these; one for which there is none among all births is left out.
     width : int
         Years of birth taken together.
+    lang : {"en", "fr"}
+        Language of the diseases' names.
 
     Returns
     -------
     Ascertainment
-        The curve. The incidence is that of the calendar, where the disease is as frequent everywhere; else that of
-        births at large is unknown, and the error says so.
+        The curves.
     """
-    calendar = screening_calendar()
-    published = calendar.loc[calendar["disease"] == DISEASES[key].calendar, "incidence_per_100k_births"].dropna()
-    if len(set(published)) != 1 or DISEASES[key].control:
+    overseas = births["departement"].str.len() == 3
+    seen, born, incidence = [], [], []
+    for key in keys:
+        found = _published_incidence(DISEASES[key])
+        if found is None:
+            continue
+        rate, only_overseas = found
+        name, mine, there = DISEASES[key].name(lang), members[members["key"] == key], births
+        if only_overseas:
+            name += {"en": " (overseas)", "fr": " (outre-mer)"}[lang]
+            mine, there = mine[mine["departement"].str.len() == 3], births[overseas]
+        total = there.rename(columns={"year": "birth_year"}).groupby("birth_year", as_index=False)["births"].sum()
+        seen.append(mine.assign(birth_year=mine["birth_date"].dt.year, disease=name)[["birth_year", "disease"]])
+        born.append(total.assign(disease=name))
+        incidence.append({"disease": name, "incidence": rate})
+    if not seen:
         raise EstimationError(
             "no incidence among all births is published: it was of some areas, or of newborns tested",
             "a disease with one incidence",
         )
-    mine = members[members["key"] == key].assign(birth_year=lambda x: x["birth_date"].dt.year)
-    total = births.rename(columns={"year": "birth_year"}).groupby("birth_year", as_index=False)["births"].sum()
-    return estimate_ascertainment(mine[["birth_year"]], float(published.iloc[0]), total, width=width)
+    return estimate_ascertainment(pd.concat(seen), pd.DataFrame(incidence), pd.concat(born), by="disease", width=width)
+
+
+def _published_incidence(disease: Disease) -> tuple[float, bool] | None:
+    """Read the incidence among all births in the calendar, and whether it is that of overseas départements alone."""
+    calendar = screening_calendar()
+    rows = calendar[(calendar["disease"] == disease.calendar) & calendar["incidence_per_100k_births"].notna()]
+    if disease.control or rows.empty:
+        return None
+    rates = rows["incidence_per_100k_births"].unique()
+    if len(rates) == 1:
+        return float(rates[0]), False
+    # Elsewhere newborns were chosen for the test, and its incidence is of those tested.
+    rows = rows[[bool(listed) and all(len(code) == 3 for code in listed) for listed in rows["departements"]]]
+    rates = rows["incidence_per_100k_births"].unique()
+    return (float(rates[0]), True) if len(rates) == 1 else None

@@ -18,15 +18,20 @@ from epi.results import Counted, Release
 from epi.survival import (
     CommonWindow,
     CoxModel,
+    ExcessModel,
+    LifeTable,
+    Rates,
     RatioForest,
     RestrictedMean,
     SurvivalData,
     collect_ratios,
     compare_rmst,
     compare_with_controls,
+    estimate_rates,
     find_common_window,
     fit_cox,
     fit_each,
+    fit_excess,
     split_lexis,
 )
 
@@ -65,6 +70,22 @@ def window_of(data: SurvivalData, minimum: int) -> CommonWindow:
     if data.covariates["era"].nunique() < 2:
         raise EstimationError("all patients were born in the same era", "births before and after screening began")
     return find_common_window(data, "era", minimum=minimum)
+
+
+def lexis_of(data: SurvivalData) -> Rates:
+    """Count person-time and deaths by age and calendar time.
+
+    Parameters
+    ----------
+    data : SurvivalData
+        One disease.
+
+    Returns
+    -------
+    Rates
+        Cells of ten years of age and three calendar years: narrower ones would be hidden.
+    """
+    return estimate_rates(data, age_bands=range(0, 60, 10), periods=range(2007, 2026, 3))
 
 
 def add_period(data: SurvivalData) -> SurvivalData:
@@ -131,6 +152,31 @@ def fit_ages(data: SurvivalData, *, period: bool = True) -> CoxModel:
     if {"F", "M"} <= set(data.covariates.loc[data.event > 0, "sex"]):
         covariates.append("sex")
     return fit_cox(data, covariates, reference={"sex": "F"} if "sex" in covariates else None)
+
+
+def fit_excess_effect(data: SurvivalData, france: LifeTable, *, minimum: int = 20) -> ExcessModel:
+    """Compare what the disease adds to the mortality of the general population, within the common window of ages.
+
+    Parameters
+    ----------
+    data : SurvivalData
+        One disease.
+    france : LifeTable
+        Mortality of the general population.
+    minimum : int
+        Persons at risk in each era over the window.
+
+    Returns
+    -------
+    ExcessModel
+        Ratios of excess hazards of era and of period; the excess is constant in each half of the window.
+    """
+    window = window_of(data, minimum)
+    deaths = int((window.inside.event > 0).sum())
+    if deaths < FEWEST_DEATHS:
+        raise EstimationError(f"{deaths} deaths", f"{FEWEST_DEATHS} or more for a ratio with its adjustment")
+    middle = round((window.low + window.high) / 2 / 365.25)
+    return fit_excess(add_period(window.inside), france, ["era", "period"], bands=[0, middle])
 
 
 def term_of(data: SurvivalData) -> str:

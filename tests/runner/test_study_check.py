@@ -172,3 +172,8 @@ def test_a_missing_notebook_is_named(tmp_path: Path) -> None:
 def test_only_constants_are_constants(source: str) -> None:
     with pytest.raises(ValueError, match=r"line|constant"):
         read_constants(source)
+
+
+def test_a_result_named_in_a_call_of_record_estimates_is_recorded(tmp_path: Path) -> None:
+    cells = swap(COUNTS, 8, "code", 'epi.record_estimates(found.estimates("n_kept"))')
+    assert not any("n_kept is not recorded" in fault for fault in faults_of(write_toy_study(tmp_path, counts=cells)))

@@ -103,6 +103,28 @@ def test_patients_are_those_of_the_definition(study, workspace, france):
     assert wide.n > design.select_patients(workspace, design.DISEASES["pku"], **OPTIONS).n
 
 
+def test_ascertainment_is_of_all_births_where_an_incidence_of_them_is_published(study, workspace):
+    design, _, _ = study
+    frame = design.collect_members(workspace, ["cf", "sickle_cell", "duchenne"], **OPTIONS)
+    births = workspace.reference("births")
+    found = design.observed_births(frame, births, ["cf", "sickle_cell", "duchenne"])
+    assert set(found.totals["disease"]) == {"Cystic fibrosis", "Sickle cell disease (overseas)"}
+    overseas = births[(births["departement"].str.len() == 3) & (births["year"] >= found.settings["years"][0])]
+    mine = found.totals.set_index("disease").loc["Sickle cell disease (overseas)"]
+    assert mine["expected"] == pytest.approx(overseas["births"].sum() * 238.7 / 1e5)
+    with pytest.raises(EstimationError, match="no incidence among all births"):
+        design.observed_births(frame, births, ["duchenne"])
+
+
+def test_excess_hazards_and_time_at_risk_are_of_the_window(study, nation):
+    design, effect, _ = study
+    data = design.only(design.follow_members(nation, until=UNTIL), "sickle_cell")
+    excess = effect.fit_excess_effect(data, life_table(extend="nearest")).table.iloc[0]
+    assert abs(np.log(excess["hazard_ratio"] / PLANTED["sickle_cell"].ratio)) < 4 * excess["se"]
+    lexis = effect.lexis_of(data).table
+    assert lexis["events"].sum() == data.events["death"]
+
+
 def test_variants_are_all_there_and_losses_go_the_way_they_must(study, workspace):
     design, _, sensitivity = study
     frame = design.collect_members(workspace, ["sickle_cell"], **OPTIONS)

@@ -313,6 +313,11 @@ def _collect_calls(tree: ast.AST, calls: _Calls) -> None:
         verb = _epi_verb(node.func)
         if verb is None:
             continue
+        if verb == "record_estimates":
+            # epi.record_estimates(forest.estimates("hazard_ratio")): the names that the cell itself tells.
+            words = [part.value for part in ast.walk(node) if isinstance(part, ast.Constant)]
+            calls.record.update(word for word in words if isinstance(word, str) and word.isidentifier())
+            continue
         position = 1 if verb == "output" else 0
         given = [word.value for word in node.keywords if word.arg == "name"] or node.args[position : position + 1]
         if given and isinstance(given[0], ast.Constant) and isinstance(given[0].value, str):
@@ -321,11 +326,14 @@ def _collect_calls(tree: ast.AST, calls: _Calls) -> None:
             calls.free.add(verb)
 
 
+_VERBS = frozenset({"output", "record", "record_estimates"})
+
+
 def _epi_verb(function: ast.expr) -> str | None:
     if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
-        if function.value.id == "epi" and function.attr in {"output", "record"}:
+        if function.value.id == "epi" and function.attr in _VERBS:
             return function.attr
-    elif isinstance(function, ast.Name) and function.id in {"output", "record"}:
+    elif isinstance(function, ast.Name) and function.id in _VERBS:
         return function.id
     return None
 

@@ -16,9 +16,7 @@ from typing import Any
 
 from epi.disclosure.ledger import GATE_FILE, read_lines
 from epi.runner.folder import Run
-
-RATIOS = ("OR", "RR", "HR", "SIR", "IRR")
-"""Units whose null is 1 and whose interval is symmetric in logarithms."""
+from epi.runner.values import RATIOS
 
 LEVEL, WISHED_POWER = 0.95, 0.8
 

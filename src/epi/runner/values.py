@@ -6,6 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+RATIOS = ("OR", "RR", "HR", "SIR", "IRR")
+"""Units whose null is 1 and whose interval is symmetric in logarithms."""
+
 _PERSONS = {"", "persons", "person", "patients", "patient", "cases", "case", "new cases", "deaths", "death"}
 
 

@@ -160,7 +160,7 @@ def write_numbers(
 def _with_room(axis: Axes, years: Sequence[float], step: float) -> list[float]:
     """Choose times under which a number fits beside the others; those at a tick come first."""
     low, high = axis.get_xlim()
-    width = axis.get_position().width * axis.figure.get_figwidth() * 72
+    width = axis.bbox.width / axis.figure.dpi * 72
     room = ROOM * (high - low) / width
     ticks = time_ticks(low, high, step)
     # Round times fall on whole days: they are known to the second decimal of a year.

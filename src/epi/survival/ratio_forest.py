@@ -75,13 +75,15 @@ class RatioForest:
             raise ParameterError(f"no model {name!r}", f"one of {', '.join(self.table['name'])}")
         return rows.iloc[0]
 
-    def estimates(self, result: str) -> list[Estimate]:
+    def estimates(self, result: str, only: str | None = None) -> list[Estimate]:
         """Give the ratios that could be estimated as results of a run.
 
         Parameters
         ----------
         result : str
             Name of the result.
+        only : str, optional
+            Name of the one model whose ratio is given.
 
         Returns
         -------
@@ -96,7 +98,7 @@ class RatioForest:
                 {"analysis": row["name"]}, {"term": self.settings["term"]},
             )
             for row in self.table.to_dict("records")
-            if not row["reason"]
+            if not row["reason"] and only in (None, row["name"])
         ]  # fmt: skip
 
     def release(self, *, title: str = "", lang: Lang = "en") -> Release:

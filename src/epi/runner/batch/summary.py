@@ -22,9 +22,10 @@ from epi.runner.batch.definition import Batch, Job
 from epi.runner.folder import open_run
 from epi.runner.inspection import plain_value
 from epi.runner.site.released import read_results
-from epi.runner.values import counts_persons
+from epi.runner.values import RATIOS, counts_persons
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 NOTE = (
@@ -176,6 +177,9 @@ def draw_panels(batch: Batch, rows: list[dict[str, Any]]) -> Figure | None:
             if row["ci_low"] is not None and row["ci_high"] is not None:
                 axes.plot([row["ci_low"], row["ci_high"]], [y, y], color="#0b6e99", linewidth=1.6)
             axes.plot([row["estimate"]], [y], "o", color="#0b6e99", markersize=4)
+        lows = [row["estimate"] if row["ci_low"] is None else row["ci_low"] for row in found]
+        if found[0]["unit"] in RATIOS and min(lows) > 0:
+            _ratio_axis(axes, found)
         unit = f" ({found[0]['unit']})" if found[0]["unit"] else ""
         axes.set_title(f"{name}{unit}" + (f"\n{stratum}" if stratum else ""), fontsize=8)
         axes.tick_params(labelsize=8)
@@ -187,6 +191,22 @@ def draw_panels(batch: Batch, rows: list[dict[str, Any]]) -> Figure | None:
     else:
         axes.set_ylabel("jobs, in the order of the table")
     return figure
+
+
+def _ratio_axis(axes: Axes, rows: list[dict[str, Any]]) -> None:
+    """Set halving as far from 1 as doubling."""
+    import pandas as pd
+
+    from epi.stats.ratio_axis import axis_limits, log_ticks
+
+    shown = pd.DataFrame(rows)[["estimate", "ci_low", "ci_high"]].astype(float)
+    low, high = axis_limits(shown.fillna({"ci_low": shown["estimate"], "ci_high": shown["estimate"]}))
+    axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    ticks = log_ticks(low, high)
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.minorticks_off()
+    axes.axvline(1, color="#888888", linewidth=0.8, zorder=0)
 
 
 def _page(batch: Batch, outcomes: Mapping[str, Outcome], rows: list[dict[str, Any]]) -> str:

@@ -129,6 +129,8 @@ def study_view(protocol: Protocol, run: Run | None, rows: Sequence[Mapping[str, 
     say = partial(localised, lang=lang)
     rule = protocol.opposition if _REGISTRY in protocol.sources else "none"
     exposures = dict((run.manifest.get("data") or {}).get("exposures") or {}) if run else {}
+    if not {"exposures", "open_data"} & set(protocol.sources):
+        exposures = {}  # the workspace holds some, the study reads none
     simulated = [
         str(about.get(f"label_{lang}", name)) for name, about in exposures.items() if about.get("origin") == "synthetic"
     ]
