@@ -60,7 +60,7 @@ def test_cells_are_found_by_sex_year_age_and_territory():
         table.hazard(**where)
     with pytest.raises(DataError, match="1 of 3 persons have a territory that is not in it"):
         table.hazard(**where, territory=["north", "south", "east"])
-    old = build_life_table(cells(), name="an island", infant=())
+    old = build_life_table(cells(), name="an island", infant=(), extend="nearest")
     assert old.hazard(["F"], [5000], [DAY[2001]]) == old.hazard(["F"], [731], [DAY[2001]]), "the last age holds"
     assert len(table.table) == len(two) and set(table.table["territory"]) == {"north", "south"}
 
@@ -103,3 +103,17 @@ def test_options_are_told():
         life_table("Spain")
     with pytest.raises(DataError, match="1 of 2 persons"):
         life_table().position(["F", None])
+
+
+def test_an_age_past_the_last_is_refused_unless_the_table_ends_open_or_the_nearest_is_asked_for() -> None:
+    cells = life_table().table
+    short = cells[cells["age"] <= 60]
+    born, day = np.array([0]), np.array([70 * 365])
+    with pytest.raises(DataError, match="past the table's last age, 60") as refusal:
+        build_life_table(short, name="short").check_cover(born, day, day + 1)
+    assert "1 persons" in str(refusal.value)
+    nearest = build_life_table(short, name="short", extend="nearest")
+    nearest.check_cover(born, day, day + 1)
+    assert "ages past 60 take its mortality" in nearest.notes
+    late = day + 45 * 365
+    life_table().check_cover(late - 115 * 365, late - 70 * 365, late - 70 * 365 + 1)

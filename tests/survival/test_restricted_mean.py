@@ -122,3 +122,18 @@ def test_published_means_pass_the_gate() -> None:
     assert not decision.refused
     assert decision.n_hidden == 0
     assert release.table["mean"].max() < 1
+
+
+@pytest.mark.parametrize("robust", [False, True])
+def test_a_group_without_event_has_a_mean_and_no_limits(robust: bool) -> None:
+    seen = pd.DataFrame(
+        {"days": [10 + at % 7 for at in range(40)], "died": [0] * 20 + [1] * 20, "arm": ["a"] * 20 + ["b"] * 20}
+    )
+    data = build_survival(seen, exit="days", event="died", covariates=["arm"])
+    found = compare_rmst(data, 14, "arm", robust=robust)
+    quiet, other = found.table.iloc[0], found.table.iloc[1]
+    assert quiet["mean"] == 14
+    assert found.table.loc[0, ["se", "ci_low", "ci_high"]].isna().all()
+    assert other["se"] > 0 and np.isfinite(other["difference"])
+    assert np.isnan(other["difference_low"]) and np.isnan(other["ratio_high"])
+    assert any("there is no event before the horizon" in note for note in found.notes)

@@ -14,10 +14,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from epi.errors import DataError, ParameterError
-from epi.survival.data import DAYS_PER_YEAR, SCALES, Scale, SurvivalData
+from epi.survival.data import DAYS_PER_YEAR, LONGEST, SCALES, Scale, SurvivalData
 
-LONGEST = 130
-"""Years: nobody is followed longer; times beyond are dates in disguise, or in another unit."""
 EARLIEST = -50
 """Years before time zero: a sickness may begin before its diagnosis, never generations before."""
 

@@ -29,6 +29,8 @@ SCALE_WORDS = {
     "time": {"fr": "Temps", "en": "Time"},
 }
 DAYS_PER_YEAR = 365.25
+LONGEST = 130
+"""Years: nobody is followed, or lives, longer; times beyond are dates in disguise, or in another unit."""
 NONE = np.iinfo(np.int64).min
 """A day that is not known."""
 

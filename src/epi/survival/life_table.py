@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 Extend = Literal["refuse", "nearest"]
 ALL = "all"
 SEXES = ("F", "M")
+OPEN_AGE = 95
+"""A last age of so many years or more stands for whoever is older, as published tables have it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +47,7 @@ class LifeTable:
         Day of life and share of the infant deaths that fall before it; empty for a constant hazard
         over the first year.
     extend : {"refuse", "nearest"}
-        Whether a year outside the table is an error, or takes the nearest year's cells.
+        Whether a year outside the table, or an age past a last one below 95, is an error, or takes the nearest cell.
     year_length : float
         Days in a year of age: 365.25, or that of the software to be compared with.
     source : str
@@ -76,7 +78,7 @@ class LifeTable:
 
     @property
     def oldest(self) -> int:
-        """Age of the last cell, which holds for whoever is older."""
+        """Age of the last cell; it holds for whoever is older, where it is 95 or more or ``extend`` is "nearest"."""
         return self.hazards.shape[3] - 1
 
     @property
@@ -170,13 +172,14 @@ class LifeTable:
         Raises
         ------
         DataError
-            If somebody is at risk before birth, or in a year outside the table while ``extend`` is
-            "refuse": how many, never who.
+            If somebody is at risk before birth or, while ``extend`` is "refuse", in a year outside the table or past
+            a last age below 95, which is no open one: how many, never who.
         """
         born, low, high = (np.asarray(part, dtype=np.int64) for part in (birth, start, end))
         faults = []
         if (low < born).any():
             faults.append(f"{int((low < born).sum())} persons are at risk before their birth")
+        age = (high - 1 - born) / self.year_length
         first, last = _year(low), _year(high - 1)
         if self.extend == "refuse":
             early, late = int((first < self.first_year).sum()), int((last > self.last_year).sum())
@@ -184,11 +187,15 @@ class LifeTable:
                 faults.append(f"{early} persons are at risk before {self.first_year}, from {int(first.min())} on")
             if late:
                 faults.append(f"{late} persons are at risk after {self.last_year}, until {int(last.max())}")
+            old = int((age >= self.oldest + 1).sum()) if self.oldest < OPEN_AGE else 0
+            if old:
+                faults.append(f"{old} persons are at risk past the table's last age, {self.oldest}")
         if faults:
             raise DataError(
                 f"the life table {self.name} ({self.first_year}-{self.last_year}) does not cover this follow-up",
-                "time at risk within the table's years", 'extend="nearest" takes the nearest year and says so, '
-                "or data.window(...) leaves that time out", faults=faults,
+                "time at risk within the table's years and ages",
+                'extend="nearest" takes the nearest cell and says so, or data.window(...) leaves that time out',
+                faults=faults,
             )  # fmt: skip
 
     def hazard(

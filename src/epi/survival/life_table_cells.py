@@ -13,7 +13,7 @@ import pandas as pd
 from epi.errors import DataError, ParameterError
 from epi.survival.data import DAYS_PER_YEAR
 from epi.survival.infancy import INFANT_DEATHS, check_infant
-from epi.survival.life_table import ALL, SEXES, Extend, LifeTable
+from epi.survival.life_table import ALL, OPEN_AGE, SEXES, Extend, LifeTable
 
 
 def build_life_table(
@@ -35,7 +35,7 @@ def build_life_table(
         Day of life and share of infant deaths before it; that of France by default, empty for a
         constant hazard over the first year.
     extend : {"refuse", "nearest"}, optional
-        What to do with years outside the table.
+        What to do with years outside the table, and with ages past a last one below 95.
     year_length : float, optional
         Days in a year of age.
     notes : sequence of str, optional
@@ -98,6 +98,8 @@ def build_life_table(
     said = list(notes)
     if extend == "nearest":
         said.append(f"years before {first} and after {first + size - 1} take the nearest year's mortality")
+        if oldest < OPEN_AGE:
+            said.append(f"ages past {oldest} take its mortality")
     if not knots:
         said.append("the hazard is constant over the first year of life: deaths of the first weeks are misstated")
     return LifeTable(name, hazards, first, names, knots, extend, year_length, source, tuple(said))
@@ -120,7 +122,7 @@ def life_table(
     name : {"France"}, optional
         The population.
     extend : {"refuse", "nearest"}, optional
-        What to do with years outside the table.
+        What to do with years outside the table, and with ages past a last one below 95.
     infant : sequence of (int, float), optional
         Day of life and share of infant deaths before it.
     year_length : float, optional

@@ -68,7 +68,7 @@ def read_life_table(
     infant : sequence of (int, float), optional
         Day of life and share of infant deaths before it; empty for a constant hazard over the first year.
     extend : {"refuse", "nearest"}, optional
-        What to do with years outside the table.
+        What to do with years outside the table, and with ages past a last one below 95.
     year_length : float, optional
         Days in a year of age.
 

@@ -21,7 +21,7 @@ from scipy import stats
 from epi.errors import DataError, ParameterError
 from epi.stats.intervals import check_level
 from epi.survival.curves import estimate_survival
-from epi.survival.data import DAYS_PER_YEAR, SurvivalData
+from epi.survival.data import DAYS_PER_YEAR, LONGEST, SurvivalData
 from epi.survival.expected import Expected, sum_hazards, sum_weights
 from epi.survival.groups import By, count_groups
 from epi.survival.risk_sets import check_first_events, find_start, risk_notes, where
@@ -319,6 +319,10 @@ def place_persons(
             "the follow-up is not placed in calendar time: expected deaths need day of birth and time zero",
             "data with origin and birth", "build_survival(..., origin=, birth=), or follow_cohort(...)",
         )  # fmt: skip
+    aged = int((data.origin + data.exit - birth > LONGEST * DAYS_PER_YEAR).sum())
+    if aged:
+        raise DataError(f"{aged} persons are at risk past {LONGEST} years of age", "dates of birth that can be right",
+                        "select and count these rows before build_survival")  # fmt: skip
     position = life_table.position(
         data.column(sex).to_numpy(dtype=object), None if territory is None else data.column(territory)
     )

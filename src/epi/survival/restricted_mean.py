@@ -322,6 +322,12 @@ def _areas(
             variance = float((sums**2).sum())
         else:
             variance = float((remains**2 * share[inside] / left).sum())
+        if not deaths[inside].any():
+            # No event, no variance: an interval of no width would claim certainty.
+            notes.append(f"{where(label)}there is no event before the horizon: the mean has no limits")
+            variance = np.nan
+            if jackknife:
+                moves[-1] = np.full(clusters, np.nan)
         column = min(end, counts.first + counts.at_risk.shape[1] - 1) - counts.first
         present = int(counts.at_risk[group, column]) if end <= last else 0
         if present < FEW:
