@@ -29,6 +29,7 @@ MODULES = (
     "spatial",
     "survival_curves",
     "cox",
+    "survival_biases",
     "net_survival",
     "crude_death",
     "excess_hazard",

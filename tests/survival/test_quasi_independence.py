@@ -39,7 +39,11 @@ def test_tau_and_tests_equal_r(case: dict[str, Any]) -> None:
     clustered = build_survival(table, entry="entry", exit="exit", event="event", cluster="cluster")
     robust = check_quasi_independence(clustered)
     assert robust.table["se"][0] == pytest.approx(case["se_cluster"], rel=1e-12)
-    assert robust.statistic == pytest.approx(case["tau"] / case["se_cluster"], rel=1e-12)
+    # On Fisher's scale: the test and the limits agree.
+    fisher = np.arctanh(case["tau"]) * (1 - case["tau"] ** 2) / case["se_cluster"]
+    assert robust.statistic == pytest.approx(fisher, rel=1e-12)
+    row = robust.table.iloc[0]
+    assert (row["ci_low"] > 0 or row["ci_high"] < 0) == (robust.p < 0.05)
 
 
 def test_the_reference_has_ties_and_clusters() -> None:
