@@ -59,7 +59,7 @@ def test_the_planted_effect_is_found_and_the_naive_analysis_is_not(study, nation
     forest = effect.effects_by_disease(data, design.DISEASES)
     for key in ("cf", "sickle_cell", "duchenne"):
         row = forest.of(effect.named(design.DISEASES[key]))
-        away = (np.log(row["hazard_ratio"]) - np.log(PLANTED[key].ratio)) / row["se"]
+        away = (np.log(row["ratio"]) - np.log(PLANTED[key].ratio)) / row["se"]
         assert abs(away) < 4, key
     assert 4 * forest.of("Sickle cell disease")["se"] < 0.5, "a ratio of 0.6 must be told from 1"
     less = effect.effects_less_controls(forest)

@@ -8,7 +8,7 @@ import pytest
 
 from epi.disclosure import check_release, read_policy, record
 from epi.errors import EstimationError, ParameterError
-from epi.survival import build_survival, collect_ratios, compare_with_controls, fit_cox, fit_each
+from epi.survival import build_survival, collect_ratios, compare_with_controls, fit_cox, fit_each, fit_rates
 
 
 def patients(size, hazard, seed):
@@ -30,7 +30,7 @@ def test_each_ratio_is_its_models_and_a_refusal_has_its_reason(forest):
     found, parts = forest
     for name in ("large", "small", "control"):
         row, model = found.of(name), fit_cox(parts[name], ["screened"]).table.iloc[0]
-        assert (row["hazard_ratio"], row["ci_low"], row["ci_high"]) == (
+        assert (row["ratio"], row["ci_low"], row["ci_high"]) == (
             model["hazard_ratio"], model["ci_low"], model["ci_high"],
         )  # fmt: skip
         assert row["persons"] == parts[name].persons
@@ -58,9 +58,21 @@ def test_a_control_divides_the_others(forest):
     found, _ = forest
     quotient = compare_with_controls(found, {"control": True})
     assert list(quotient.table["name"]) == ["large", "small", "none"]
-    logs, errors = np.log(found.table.set_index("name")["hazard_ratio"]), found.table.set_index("name")["se"]
+    logs, errors = np.log(found.table.set_index("name")["ratio"]), found.table.set_index("name")["se"]
     row = quotient.of("large")
-    assert np.log(row["hazard_ratio"]) == pytest.approx(logs["large"] - logs["control"], rel=1e-12)
+    assert np.log(row["ratio"]) == pytest.approx(logs["large"] - logs["control"], rel=1e-12)
     assert row["se"] == pytest.approx(np.hypot(errors["large"], errors["control"]), rel=1e-12)
     with pytest.raises(EstimationError, match="no control has a ratio with enough events"):
         compare_with_controls(found, {"small": True})
+
+
+def test_rates_have_a_forest_too_and_kinds_are_not_mixed(forest):
+    _, parts = forest
+    rates = fit_each({"large": parts["large"]}, lambda part: fit_rates(part, ["screened"]))
+    found = collect_ratios(rates, "screened")
+    assert found.of("large")["ratio"] == rates["large"].table["rate_ratio"].iloc[0]
+    assert {row.unit for row in found.estimates("rate_ratio")} == {"RR"}
+    assert found.release().labels["estimate"] == "RR"
+    cox = fit_each({"control": parts["control"]}, lambda part: fit_cox(part, ["screened"]))
+    with pytest.raises(ParameterError, match="the models tell of HR, RR"):
+        collect_ratios(rates | cox, "screened")

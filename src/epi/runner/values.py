@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-RATIOS = ("OR", "RR", "HR", "SIR", "IRR")
+RATIOS = ("OR", "RR", "HR", "SHR", "EHR", "SIR", "IRR")
 """Units whose null is 1 and whose interval is symmetric in logarithms."""
 
 _PERSONS = {"", "persons", "person", "patients", "patient", "cases", "case", "new cases", "deaths", "death"}

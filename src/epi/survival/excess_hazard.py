@@ -6,8 +6,7 @@ times a ratio for each covariate. Deaths need no cause. The likelihood is that o
 
 from __future__ import annotations
 
-import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -23,17 +22,15 @@ from epi.survival.estimability import check_columns, refuse
 from epi.survival.excess_likelihood import MODEL, check_bands, maximise_excess
 from epi.survival.lexis import split_lexis
 from epi.survival.net import place_persons
+from epi.survival.ratio_table import RatioTable
 from epi.survival.risk_sets import check_first_events, wants_robust
 from epi.survival.terms import Terms, build_terms
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from epi.plotting import Chart
-    from epi.results import Release
     from epi.survival.data import SurvivalData
     from epi.survival.life_table import LifeTable
-    from epi.survival.steps import Lang
 
     Array = NDArray[np.float64]
 
@@ -43,7 +40,7 @@ BAND = "since_band"
 
 
 @dataclass(frozen=True)
-class ExcessModel:
+class ExcessModel(RatioTable):
     """A fitted model of excess hazards.
 
     Parameters
@@ -83,51 +80,8 @@ class ExcessModel:
     terms: Terms = field(repr=False, compare=False)
     covariance: Array = field(repr=False, compare=False)
 
-    def release(self, *, lang: Lang = "en") -> Release:
-        """Say what would be published: ratios with the persons and deaths they come from.
-
-        Parameters
-        ----------
-        lang : {"fr", "en"}, optional
-            Language of headings and notes.
-
-        Returns
-        -------
-        Release
-            A row for each number, and for each value of the others.
-        """
-        from epi.survival.ratio_chart import release_ratios
-
-        return release_ratios(self, lang)
-
-    def chart(self, *, lang: Lang = "en") -> Chart:
-        """Draw the forest plot of the ratios.
-
-        Parameters
-        ----------
-        lang : {"fr", "en"}, optional
-            Language of the picture.
-
-        Returns
-        -------
-        Chart
-            The picture, drawn from what may be published.
-        """
-        from epi.survival.ratio_chart import draw_ratios
-
-        return draw_ratios(self, lang)
-
-    def __str__(self) -> str:
-        lines = [
-            f"{row.term}: {row.hazard_ratio:.3f} ({row.ci_low:.3f} to {row.ci_high:.3f}), p = {row.p:.3g}"
-            for row in self.table.itertuples(index=False)
-        ]
-        return "\n".join([str(self.settings["title"]), *lines, *self.notes])
-
-    def _repr_html_(self) -> str:
-        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
-        parts = [part.to_html(index=False, float_format="{:,.4g}".format) for part in (self.table, self.baseline)]
-        return f"<p>{html.escape(str(self.settings['title']))}</p>{''.join(parts)}{notes}"
+    def _tables(self) -> Iterator[pd.DataFrame]:
+        yield from (self.table, self.baseline)
 
 
 def fit_excess(

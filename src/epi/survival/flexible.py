@@ -6,7 +6,6 @@ covariates. With one degree of freedom it is Weibull's model. Unlike a step curv
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from epi.stats.intervals import check_level
 from epi.survival.counting import recurrences, stated_order
 from epi.survival.data import DAYS_PER_YEAR
 from epi.survival.estimability import check_columns, refuse
+from epi.survival.ratio_table import RatioTable
 from epi.survival.risk_sets import wants_robust
 from epi.survival.spline_likelihood import MODEL, build_designs, maximise, name_parameters, place_knots
 from epi.survival.steps import whole_days
@@ -29,10 +29,7 @@ from epi.survival.window import check_inside, window_start
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from epi.plotting import Chart
-    from epi.results import Release
     from epi.survival.data import SurvivalData
-    from epi.survival.steps import Lang
 
     Array = NDArray[np.float64]
 
@@ -41,7 +38,7 @@ MOST = 10
 
 
 @dataclass(frozen=True)
-class FlexibleModel:
+class FlexibleModel(RatioTable):
     """A fitted flexible parametric model.
 
     Parameters
@@ -219,53 +216,7 @@ class FlexibleModel:
                              "ci_low": np.exp(ratio - half), "ci_high": np.exp(ratio + half)})  # fmt: skip
         return pd.DataFrame(rows)
 
-    def release(self, *, lang: Lang = "en") -> Release:
-        """Say what would be published: ratios with the persons and events they come from.
-
-        Parameters
-        ----------
-        lang : {"fr", "en"}, optional
-            Language of headings and notes.
-
-        Returns
-        -------
-        Release
-            A row for each number, and for each value of the others.
-
-        Raises
-        ------
-        ParameterError
-            If a ratio changes with time: no one number tells it.
-        """
-        from epi.survival.ratio_chart import release_ratios
-
-        self._refuse_changing()
-        return release_ratios(self, lang)
-
-    def chart(self, *, lang: Lang = "en") -> Chart:
-        """Draw the forest plot of the ratios.
-
-        Parameters
-        ----------
-        lang : {"fr", "en"}, optional
-            Language of the picture.
-
-        Returns
-        -------
-        Chart
-            The picture, drawn from what may be published.
-
-        Raises
-        ------
-        ParameterError
-            If a ratio changes with time.
-        """
-        from epi.survival.ratio_chart import draw_ratios
-
-        self._refuse_changing()
-        return draw_ratios(self, lang)
-
-    def _refuse_changing(self) -> None:
+    def _check_constant(self) -> None:
         changing = self.settings["time_varying"]
         if changing:
             raise ParameterError(f"the ratio of {', '.join(changing)} changes with time", "ratios that do not",
@@ -308,18 +259,6 @@ class FlexibleModel:
                 "the cumulative hazard falls at one of these times", "a spline that rises", "fewer df="
             )
         return float(row[0] @ theta) + np.log(rise) - np.log(year), row[0] + slope[0] / rise
-
-    def __str__(self) -> str:
-        lines = [
-            f"{row.term}: {row.hazard_ratio:.3f} ({row.ci_low:.3f} to {row.ci_high:.3f}), p = {row.p:.3g}"
-            for row in self.table.itertuples(index=False)
-        ]
-        return "\n".join([str(self.settings["title"]), *lines, *self.notes])
-
-    def _repr_html_(self) -> str:
-        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
-        body = self.table.to_html(index=False, float_format="{:,.4g}".format)
-        return f"<p>{html.escape(str(self.settings['title']))}</p>{body}{notes}"
 
 
 def fit_flexible(

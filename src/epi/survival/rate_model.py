@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -17,22 +16,20 @@ from epi.stats.intervals import check_level
 from epi.stats.models import GlmFit, fit_glm
 from epi.survival.counting import recurrences, stated_order
 from epi.survival.data import DAYS_PER_YEAR
+from epi.survival.ratio_table import RatioTable
 from epi.survival.risk_sets import wants_robust
 from epi.survival.terms import Terms, build_terms
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from epi.plotting import Chart
-    from epi.results import Release
     from epi.survival.data import SurvivalData
-    from epi.survival.steps import Lang
 
 FEW_CLUSTERS = 20
 
 
 @dataclass(frozen=True)
-class RateModel:
+class RateModel(RatioTable):
     """A fitted Poisson model of rates.
 
     Parameters
@@ -98,52 +95,6 @@ class RateModel:
             rows.append({"profile": str(name), "rate": per * np.exp(value), "ci_low": per * np.exp(value - half),
                          "ci_high": per * np.exp(value + half)})  # fmt: skip
         return pd.DataFrame(rows)
-
-    def release(self, *, lang: Lang = "en") -> Release:
-        """Say what would be published: ratios with the persons and events they come from.
-
-        Parameters
-        ----------
-        lang : {"fr", "en"}, optional
-            Language of headings and notes.
-
-        Returns
-        -------
-        Release
-            A row for each number, and for each value of the others.
-        """
-        from epi.survival.ratio_chart import release_ratios
-
-        return release_ratios(self, lang)
-
-    def chart(self, *, lang: Lang = "en") -> Chart:
-        """Draw the forest plot of the ratios.
-
-        Parameters
-        ----------
-        lang : {"fr", "en"}, optional
-            Language of the picture.
-
-        Returns
-        -------
-        Chart
-            The picture, drawn from what may be published.
-        """
-        from epi.survival.ratio_chart import draw_ratios
-
-        return draw_ratios(self, lang)
-
-    def __str__(self) -> str:
-        lines = [
-            f"{row.term}: {row.rate_ratio:.3f} ({row.ci_low:.3f} to {row.ci_high:.3f}), p = {row.p:.3g}"
-            for row in self.table.itertuples(index=False)
-        ]
-        return "\n".join([str(self.settings["title"]), *lines, *self.notes])
-
-    def _repr_html_(self) -> str:
-        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
-        body = self.table.to_html(index=False, float_format="{:,.4g}".format)
-        return f"<p>{html.escape(str(self.settings['title']))}</p>{body}{notes}"
 
 
 def fit_rates(

@@ -18,10 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from epi.survival.data import SurvivalData
-    from epi.survival.excess_hazard import ExcessModel
-    from epi.survival.flexible import FlexibleModel
-    from epi.survival.rate_model import RateModel
-    from epi.survival.ratio_model import RatioModel
+    from epi.survival.ratio_table import RatioTable
     from epi.survival.terms import Terms
 
 Lang = Literal["fr", "en"]
@@ -83,12 +80,12 @@ _WORDS = {
 }  # fmt: skip
 
 
-def release_ratios(model: RatioModel | RateModel | FlexibleModel | ExcessModel, lang: Lang = "en") -> Release:
+def release_ratios(model: RatioTable, lang: Lang = "en") -> Release:
     """Say what would be published of a model's ratios.
 
     Parameters
     ----------
-    model : RatioModel, RateModel, FlexibleModel or ExcessModel
+    model : RatioTable
         The model.
     lang : {"fr", "en"}, optional
         Language of headings and notes.
@@ -197,12 +194,12 @@ def _p(value: float, lang: Lang, sign: str = "") -> str:
     return sign + format_number(value, 3 if value < 0.1 else 2, lang=lang)
 
 
-def draw_ratios(model: RatioModel | RateModel | FlexibleModel | ExcessModel, lang: Lang = "en") -> Chart:
+def draw_ratios(model: RatioTable, lang: Lang = "en") -> Chart:
     """Make the forest plot of a model.
 
     Parameters
     ----------
-    model : RatioModel, RateModel, FlexibleModel or ExcessModel
+    model : RatioTable
         The model.
     lang : {"fr", "en"}, optional
         Language.

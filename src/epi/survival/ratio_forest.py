@@ -18,14 +18,14 @@ from epi.errors import EpiError, EstimationError, ParameterError
 from epi.plotting import Chart
 from epi.results import Counted, Estimate, Release
 from epi.stats.notation import format_number
-from epi.survival.ratio_chart import DIGITS, Lang, draw_rows, ratio_words, values_of
+from epi.survival.ratio_chart import DIGITS, MEASURES, RATIOS, Lang, draw_rows, ratio_words, values_of
 from epi.survival.reporting import published_least
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from epi.survival.data import SurvivalData
-    from epi.survival.ratio_model import RatioModel
+    from epi.survival.ratio_table import RatioTable
 
 _WORDS = {
     "en": {"name": "Analysis", "events_with": "Events at the value", "refused": "not estimable",
@@ -37,13 +37,13 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class RatioForest:
-    """One term's hazard ratio in several models.
+    """One term's ratio in several models of one kind.
 
     Parameters
     ----------
     table : pandas.DataFrame
         A row for each model: `name`, `persons`, `events` (persons with one), `events_with` (of them, those at the
-        term's value; as many for a number), `hazard_ratio`, `ci_low`, `ci_high`, `p`, `se` (of the logarithm),
+        term's value; as many for a number), `ratio`, `ci_low`, `ci_high`, `p`, `se` (of the logarithm),
         `reason` (why there is none, empty where there is).
     settings : mapping
         The term, the level, and what determined the models.
@@ -94,7 +94,8 @@ class RatioForest:
         least = published_least(None)
         return [
             Estimate(
-                result, row["hazard_ratio"], row["ci_low"], row["ci_high"], "HR", _rests_on(row, least),
+                result, row["ratio"], row["ci_low"], row["ci_high"], self.settings["measure"],
+                _rests_on(row, least),
                 {"analysis": row["name"]}, {"term": self.settings["term"]},
             )
             for row in self.table.to_dict("records")
@@ -118,7 +119,7 @@ class RatioForest:
         """
         words = {**ratio_words(lang), **_WORDS[lang]}
         # Reasons may hold numbers of persons: what leaves says which models there are none of, not why.
-        kept: pd.DataFrame = self.table.drop(columns=["se", "reason"]).rename(columns={"hazard_ratio": "estimate"})
+        kept: pd.DataFrame = self.table.drop(columns=["se", "reason"]).rename(columns={"ratio": "estimate"})
         for name in ("estimate", "ci_low", "ci_high", "p"):
             kept[name] = [_digits(value) for value in kept[name]]
         level = format_number(100 * self.settings["level"], 0, lang=lang) + (" %" if lang == "fr" else "%")
@@ -128,7 +129,7 @@ class RatioForest:
             note += " " + words["refusals"].format(", ".join(refused))
         fallen = ("estimate", "ci_low", "ci_high", "p")
         columns = ["name", "persons", "events", "events_with", *fallen]
-        labels = {name: words[name].format("HR") for name in columns}
+        labels = {name: words[name].format(words[self.settings["measure"]]) for name in columns}
         counts = (
             Counted("persons", derived=("events", "events_with", *fallen)),
             Counted("events", of="persons", derived=("events_with", *fallen)),
@@ -159,14 +160,16 @@ class RatioForest:
         def draw(shown: pd.DataFrame) -> Figure:
             reasons = self.table.set_index("name")["reason"]
             rows = shown.rename(columns={"name": "covariate"}).assign(level="", reason=shown["name"].map(reasons))
-            return draw_rows(rows, release.title, release.note, "HR", f"HR {words['ci'].format(level)}", words, lang)
+            measure = words[self.settings["measure"]]
+            heading = f"{measure} {words['ci'].format(level)}"
+            return draw_rows(rows, release.title, release.note, measure, heading, words, lang)
 
         return Chart(release, draw, f"{release.title}. {release.note}")
 
     def __str__(self) -> str:
         return "\n".join(
             f"{row['name']}: {row['reason']}" if row["reason"]
-            else f"{row['name']}: {row['hazard_ratio']:.3f} ({row['ci_low']:.3f} to {row['ci_high']:.3f}), "
+            else f"{row['name']}: {row['ratio']:.3f} ({row['ci_low']:.3f} to {row['ci_high']:.3f}), "
             f"{row['events']} events"
             for row in self.table.to_dict("records")
         )  # fmt: skip
@@ -178,8 +181,8 @@ class RatioForest:
 
 
 def fit_each(
-    parts: Mapping[str, SurvivalData], fit: Callable[[SurvivalData], RatioModel]
-) -> dict[str, RatioModel | EpiError]:
+    parts: Mapping[str, SurvivalData], fit: Callable[[SurvivalData], RatioTable]
+) -> dict[str, RatioTable | EpiError]:
     """Fit a model to each of several follow-ups; one that cannot be fitted gives its reason, and the others go on.
 
     Parameters
@@ -194,7 +197,7 @@ def fit_each(
     dict
         By name: the model, or the error that says why there is none.
     """
-    found: dict[str, RatioModel | EpiError] = {}
+    found: dict[str, RatioTable | EpiError] = {}
     for name, data in parts.items():
         try:
             found[name] = fit(data)
@@ -204,7 +207,7 @@ def fit_each(
 
 
 def collect_ratios(
-    models: Mapping[str, RatioModel | EpiError], term: str, *, sizes: Mapping[str, SurvivalData] | None = None
+    models: Mapping[str, RatioTable | EpiError], term: str, *, sizes: Mapping[str, SurvivalData] | None = None
 ) -> RatioForest:
     """Set one term's hazard ratio of several models side by side.
 
@@ -238,7 +241,7 @@ def collect_ratios(
     """
     if not models:
         raise ParameterError("no model is given", "at least one", "fit_each(...)")
-    rows, level = [], 0.95
+    rows, level, measures = [], 0.95, set[str]()
     for name, model in models.items():
         if isinstance(model, EpiError):
             data = (sizes or {}).get(name)
@@ -246,14 +249,21 @@ def collect_ratios(
             rows.append((name, *size, size[1], np.nan, np.nan, np.nan, np.nan, np.nan, _reason(model)))
             continue
         level = float(model.settings["level"])
+        measures.add(MEASURES[model.settings["model"]])
         lines = model.table[model.table["term"] == term]
         if lines.empty:
             raise ParameterError(f"the model {name} has no term {term!r}", f"one of {', '.join(model.table['term'])}")
         line = lines.iloc[0]
-        rows.append((name, *_size(model.data), _events_at(model, term), line["hazard_ratio"], line["ci_low"],
-                     line["ci_high"], line["p"], line["se"], ""))  # fmt: skip
-    columns = ["name", "persons", "events", "events_with", "hazard_ratio", "ci_low", "ci_high", "p", "se", "reason"]
-    return RatioForest(pd.DataFrame(rows, columns=columns), {"term": term, "level": level})
+        ratio = line[RATIOS[model.settings["model"]]]
+        rows.append((name, *_size(model.data), _events_at(model, term), ratio, line["ci_low"], line["ci_high"],
+                      line["p"], line["se"], ""))  # fmt: skip
+    columns = ["name", "persons", "events", "events_with", "ratio", "ci_low", "ci_high", "p", "se", "reason"]
+    if len(measures) > 1:
+        raise ParameterError(
+            f"the models tell of {', '.join(sorted(measures))}", "models of one kind", "a forest for each"
+        )
+    settings = {"term": term, "level": level, "measure": next(iter(measures), "HR")}
+    return RatioForest(pd.DataFrame(rows, columns=columns), settings)
 
 
 def compare_with_controls(
@@ -293,12 +303,12 @@ def compare_with_controls(
             "no control has a ratio with enough events", f"a control with {least} events on each side of the ratio"
         )
     weight = 1 / held["se"] ** 2
-    middle = float((weight * np.log(held["hazard_ratio"])).sum() / weight.sum())
+    middle = float((weight * np.log(held["ratio"])).sum() / weight.sum())
     z = float(stats.norm.ppf(0.5 + forest.settings["level"] / 2))
     kept = table[~control].copy()
-    log = np.log(kept["hazard_ratio"]) - middle
+    log = np.log(kept["ratio"]) - middle
     error = np.sqrt(kept["se"] ** 2 + 1 / weight.sum())
-    kept = kept.assign(hazard_ratio=np.exp(log), ci_low=np.exp(log - z * error), ci_high=np.exp(log + z * error),
+    kept = kept.assign(ratio=np.exp(log), ci_low=np.exp(log - z * error), ci_high=np.exp(log + z * error),
                        se=error, p=2 * stats.norm.sf(np.abs(log / error)))  # fmt: skip
     settings = {**forest.settings, "controls": list(held["name"]), "controls_ratio": float(np.exp(middle))}
     return RatioForest(kept.reset_index(drop=True), settings)
@@ -308,7 +318,7 @@ def _size(data: SurvivalData) -> tuple[int, int]:
     return data.persons, len(np.unique(data.person[data.event > 0]))
 
 
-def _events_at(model: RatioModel, term: str) -> int:
+def _events_at(model: RatioTable, term: str) -> int:
     """Count the persons with an event at the term's value; all of them for a number."""
     inside = {column: rows for _, _, column, rows in values_of(model.data, model.terms)}[term]
     return len(np.unique(model.data.person[inside & (model.data.event > 0)]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,13 +11,11 @@ import pandas as pd
 from scipy import stats
 
 from epi.survival.cox_residuals import ScoreResiduals
-from epi.survival.ratio_chart import Lang, draw_ratios, release_ratios
+from epi.survival.ratio_table import RatioTable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from epi.plotting import Chart
-    from epi.results import Release
     from epi.survival.data import SurvivalData
     from epi.survival.partial_likelihood import Likelihood, Maximum
     from epi.survival.placed_rows import RiskSets
@@ -32,7 +29,7 @@ FEW_EVENTS = 10
 
 
 @dataclass(frozen=True)
-class RatioModel:
+class RatioModel(RatioTable):
     """A fitted model of hazard ratios.
 
     Parameters
@@ -84,48 +81,6 @@ class RatioModel:
     def strata_labels(self) -> tuple[str, ...]:
         """Names of the strata; empty without."""
         return tuple(self.settings["strata_labels"])
-
-    def release(self, *, lang: Lang = "en") -> Release:
-        """Say what would be published: ratios with the persons and events they come from.
-
-        Parameters
-        ----------
-        lang : {"fr", "en"}, optional
-            Language of headings and notes.
-
-        Returns
-        -------
-        Release
-            A row for each number, and for each value of the others.
-        """
-        return release_ratios(self, lang)
-
-    def chart(self, *, lang: Lang = "en") -> Chart:
-        """Draw the forest plot of the ratios.
-
-        Parameters
-        ----------
-        lang : {"fr", "en"}, optional
-            Language of the picture.
-
-        Returns
-        -------
-        Chart
-            The picture, drawn from what may be published.
-        """
-        return draw_ratios(self, lang)
-
-    def __str__(self) -> str:
-        lines = [
-            f"{row.term}: {row.hazard_ratio:.3f} ({row.ci_low:.3f} to {row.ci_high:.3f}), p = {row.p:.3g}"
-            for row in self.table.itertuples(index=False)
-        ]
-        return "\n".join([str(self.settings["title"]), *lines, *self.notes])
-
-    def _repr_html_(self) -> str:
-        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
-        body = self.table.to_html(index=False, float_format="{:,.4g}".format)
-        return f"<p>{html.escape(str(self.settings['title']))}</p>{body}{notes}"
 
 
 Model = TypeVar("Model", bound=RatioModel)
