@@ -14,8 +14,8 @@ from epi.stats.notation import format_number
 from epi.survival.crude_reporting import HEADINGS, release_crude
 from epi.survival.data import DAYS_PER_YEAR, SCALE_WORDS
 from epi.survival.groups import ALL
-from epi.survival.picture import draw_nothing, dress_figure, frame_time, percent_axis, write_numbers
-from epi.survival.reporting import published_least, round_step
+from epi.survival.picture import draw_nothing, dress_figure, frame_time, percent_axis, tick_step, write_numbers
+from epi.survival.reporting import published_least
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -86,11 +86,11 @@ def draw_crude(found: CrudeDeath, lang: Lang, min_count: int | None, years: floa
     level = format_number(100 * settings["level"], 0, lang=lang) + (" %" if lang == "fr" else "%")
     note = words["note"].format(level=level, population=settings["life_table"], least=published_least(min_count))
     shown = replace(release, title=title, note=note, labels={name: _heading(name, words) for name in release.labels})
-    tick = round_step(float(found.data.exit.max() - found.data.entry.min() + 1), years)
 
     def draw(table: pd.DataFrame) -> Figure:
         if table[list(HEADINGS)].isna().all(axis=None):
             return draw_nothing(words["hidden"])
+        tick = tick_step(table["years"], years)
         panels = [(ALL, table)] if "group" not in table else list(table.groupby("group", sort=False))
         width = 7.0 if len(panels) == 1 else 3.2 * len(panels) + 1.0
         figure = new_figure(width, 4.4)

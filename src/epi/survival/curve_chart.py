@@ -19,7 +19,7 @@ from epi.stats.notation import format_number
 from epi.survival.data import DAYS_PER_YEAR, SCALE_WORDS
 from epi.survival.groups import ALL
 from epi.survival.incidence import incidence_columns
-from epi.survival.picture import draw_nothing, dress_figure, frame_time, percent_axis, write_numbers
+from epi.survival.picture import draw_nothing, dress_figure, frame_time, percent_axis, tick_step, write_numbers
 from epi.survival.reporting import (
     LABELS,
     published_least,
@@ -27,7 +27,6 @@ from epi.survival.reporting import (
     release_incidence,
     release_net,
     release_survival,
-    round_step,
     tells_of_death,
 )
 
@@ -216,7 +215,7 @@ def draw_stack(found: CumulativeIncidence, lang: Lang, min_count: int | None, ye
     listed = f" {words['and']} ".join([", ".join(causes[:-1]), causes[-1]]) if len(causes) > 1 else causes[0]
     title = words["stack"].format(listed)
     shown = _told(release, title, _note(found, min_count, words["stack_note"], lang), lang)
-    groups, ticks = found.groups, _step(found, years)
+    groups = found.groups
 
     def draw(table: pd.DataFrame) -> Figure:
         parts = [(group, _part(table, group)) for group in groups]
@@ -224,7 +223,7 @@ def draw_stack(found: CumulativeIncidence, lang: Lang, min_count: int | None, ye
         parts = [(group, part) for group, part in parts if part[read].notna().all(axis=1).sum() > 1]
         if not parts:
             return draw_nothing(words["hidden"])
-        width = 3.1 * len(parts) + 3.0
+        width, ticks = 3.1 * len(parts) + 3.0, tick_step(pd.concat([part["years"] for _, part in parts]), years)
         figure = new_figure(width, 4.4)
         axes = figure.subplots(1, len(parts), sharey=True, squeeze=False, gridspec_kw={"wspace": 0.12})[0]
         for axis, (group, part) in zip(axes, parts, strict=True):
@@ -269,14 +268,14 @@ def _lines(
     if kind == "net":
         note += " " + words["net_note"].format(found.settings["life_table"])
     shown = _told(release, title, note, lang)
-    groups, ticks = found.groups, _step(found, years)
+    groups = found.groups
 
     def draw(table: pd.DataFrame) -> Figure:
         parts = [(group, _part(table, group), PALETTE[at]) for at, group in enumerate(groups)]
         known = pd.concat([part.dropna(subset=[estimate]) for _, part, _ in parts])
         if known.empty:
             return draw_nothing(words["hidden"])
-        figure = new_figure(7.4, 4.3 + 0.19 * len(groups))
+        figure, ticks = new_figure(7.4, 4.3 + 0.19 * len(groups)), tick_step(known["years"], years)
         axis = figure.subplots()
         for group, part, color in parts:
             x, y = part["years"].to_numpy(float), part[estimate].to_numpy(float)
@@ -322,10 +321,6 @@ def _check(found: Any, lang: str, most: int) -> dict[str, str]:
         raise ParameterError(f"{len(found.groups)} groups cannot be told apart", f"at most {most} in one picture",
                              "data.select(...) some of them")  # fmt: skip
     return _WORDS[lang]
-
-
-def _step(found: Any, years: float | None) -> float:
-    return round_step(float(found.data.exit.max() - found.data.entry.min() + 1), years)
 
 
 def _told(release: Release, title: str, note: str, lang: Lang) -> Release:

@@ -12,6 +12,8 @@ import pandas as pd
 from epi.disclosure.policy import read_policy
 from epi.plotting import INK, MUTED, new_figure
 from epi.stats.notation import format_number
+from epi.survival.data import DAYS_PER_YEAR
+from epi.survival.reporting import round_step
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,6 +63,24 @@ def time_ticks(low: float, high: float, step: float) -> np.ndarray:
     return np.arange(int(np.ceil(low / step - 1e-6)), int(np.floor(high / step + 1e-6)) + 1) * step
 
 
+def tick_step(shown: pd.Series, years: float | None) -> float:
+    """Choose the distance of ticks by what is shown.
+
+    Parameters
+    ----------
+    shown : pandas.Series
+        Times shown, years.
+    years : float or None
+        What is asked for.
+
+    Returns
+    -------
+    float
+        Years.
+    """
+    return round_step(max(float(shown.max() - shown.min()), 1 / DAYS_PER_YEAR) * DAYS_PER_YEAR, years)
+
+
 def frame_time(axis: Axes, low: float, high: float, step: float, lang: Lang) -> None:
     """Set the axis of time.
 
@@ -79,7 +99,7 @@ def frame_time(axis: Axes, low: float, high: float, step: float, lang: Lang) -> 
     pad = 0.02 * max(high - low, step / 12)
     axis.set_xlim(low - pad, high + pad)
     ticks = time_ticks(low, high, step)
-    digits = 0 if np.allclose(ticks, np.round(ticks)) else 2
+    digits = next((places for places in (0, 1) if np.allclose(ticks, np.round(ticks, places))), 2)
     axis.set_xticks(ticks, [format_number(float(tick), digits, lang=lang) for tick in ticks])
 
 
