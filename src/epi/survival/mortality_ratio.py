@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from epi.results import Counted, Release
 from epi.stats.intervals import check_level, count_interval
@@ -18,6 +19,8 @@ from epi.survival.net import place_persons
 from epi.survival.risk_sets import check_first_events
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from epi.survival.data import SurvivalData
     from epi.survival.life_table import LifeTable
     from epi.survival.steps import Lang
@@ -29,14 +32,18 @@ _WORDS = {
         "expected": "Expected", "person_years": "Person-years", "smr": "Ratio (SMR)", "ci_low": "Low",
         "ci_high": "High",
         "excess": "Excess per 1,000 person-years", "excess_low": "Excess, low", "excess_high": "Excess, high",
-        "note": "Expected of the general population of the same sex, age and year ({}); exact limits at {:.0%}.",
+        "deaths": "Deaths", "weighted": "Deaths, weighted", "exact Poisson": "exact limits at {}",
+        "log-normal over clusters": "limits at {} over clusters",
+        "note": "Expected of the general population of the same sex, age and year ({}); {}.",
     },
     "fr": {
         "title": "Décès observés et attendus", "group": "Groupe", "persons": "Personnes", "observed": "Décès",
         "expected": "Attendus", "person_years": "Personnes-années", "smr": "Ratio (SMR)", "ci_low": "Basse",
         "ci_high": "Haute", "excess": "Excès pour 1 000 personnes-années", "excess_low": "Excès, basse",
         "excess_high": "Excès, haute",
-        "note": "Attendus dans la population générale de même sexe, âge et année ({}) ; limites exactes à {:.0%}.",
+        "deaths": "Décès", "weighted": "Décès pondérés", "exact Poisson": "limites exactes à {}",
+        "log-normal over clusters": "limites à {} sur les grappes",
+        "note": "Attendus dans la population générale de même sexe, âge et année ({}) ; {}.",
     },
 }  # fmt: skip
 
@@ -49,7 +56,8 @@ class MortalityRatio:
     ----------
     table : pandas.DataFrame
         `group`, `persons`, `person_years`, `observed`, `expected`, `smr`, `ci_low`, `ci_high`, and `excess`,
-        `excess_low`, `excess_high` per 1,000 person-years.
+        `excess_low`, `excess_high` per 1,000 person-years; with weights also `deaths`, persons who died, all else
+        being weighted.
     settings : mapping
         What determined them.
     """
@@ -72,25 +80,39 @@ class MortalityRatio:
         """
         words = _WORDS[lang]
         kept = self.table.copy()
+        weighted = "deaths" in kept
         kept["person_years"] = kept["person_years"].round(0).astype(np.int64)
-        for name in ("expected", "excess", "excess_low", "excess_high"):
+        for name in ("expected", "excess", "excess_low", "excess_high", *(["observed"] if weighted else [])):
             kept[name] = kept[name].round(1)
         for name in ("smr", "ci_low", "ci_high"):
             kept[name] = [float(f"{value:.3g}") for value in kept[name]]
         if (kept["group"] == ALL).all():
             kept = kept.drop(columns="group")
-        ratios = ("smr", "ci_low", "ci_high", "excess", "excess_low", "excess_high")
+        counted = "deaths" if weighted else "observed"
+        ratios = (
+            *(["observed"] if weighted else []),
+            "smr",
+            "ci_low",
+            "ci_high",
+            "excess",
+            "excess_low",
+            "excess_high",
+        )
+        limits = words[str(self.settings["limits"])]
+        note = words["note"].format(self.settings["life_table"], limits.format(f"{self.settings['level']:.0%}"))
+        labels = {str(name): words[str(name)] for name in kept}
+        if weighted:
+            labels |= {"observed": words["weighted"], "deaths": words["observed"]}
         return Release(
             kept,
-            (Counted("persons", derived=("observed", "expected", "person_years", *ratios)),
-             Counted("observed", of="persons", derived=ratios)),
-            words["title"], words["note"].format(self.settings["life_table"], self.settings["level"]),
-            ("person_years",), {str(name): words[str(name)] for name in kept},
+            (Counted("persons", derived=(counted, "expected", "person_years", *ratios)),
+             Counted(counted, of="persons", derived=ratios)),
+            words["title"], note, ("person_years", *(["observed"] if weighted else [])), labels,
         )  # fmt: skip
 
     def __str__(self) -> str:
         return "\n".join(
-            f"{row['group']}: {row['observed']} deaths, {row['expected']:.1f} expected, SMR {row['smr']:.2f} "
+            f"{row['group']}: {row['observed']:g} deaths, {row['expected']:.1f} expected, SMR {row['smr']:.2f} "
             f"({row['ci_low']:.2f} to {row['ci_high']:.2f})"
             for row in self.table.to_dict("records")
         )
@@ -138,7 +160,9 @@ def estimate_smr(
 
     Notes
     -----
-    Exact limits of the Poisson law for deaths, expected deaths being taken as known. A ratio compares groups of
+    Exact limits of the Poisson law for deaths, expected deaths being taken as known. With weights or clusters limits
+    are log-normal, with the variance of deaths less those expected at the ratio, summed over clusters (persons where
+    there are none); a group without death then has none. A ratio compares groups of
     different ages badly: each is against expected deaths of its own; the excess rate adds up.
 
     Examples
@@ -159,19 +183,45 @@ def estimate_smr(
     for rows, _, step, hazard in life_table.walk(position, birth, origin + data.entry, origin + data.exit):
         expected[rows] += hazard * step
     numbers, labels = split_groups(data, by)
+    robust = data.weight is not None or data.cluster is not None
     rows_of = []
     for at, label in enumerate(labels):
         inside = numbers == at
-        deaths, usual = int((data.event[inside] > 0).sum()), float(expected[inside].sum())
-        years = float((data.exit - data.entry)[inside].sum()) / DAYS_PER_YEAR
-        limits = count_interval(deaths, level=level)
-        low, high = float(limits.low), float(limits.high)
+        weight = data.weights[inside]
+        died = (data.event[inside] > 0).astype(np.float64)
+        deaths, usual = float(weight @ died), float(weight @ expected[inside])
+        years = float(weight @ (data.exit - data.entry)[inside]) / DAYS_PER_YEAR
+        if robust:
+            residual = weight * (died - deaths / usual * expected[inside])
+            low, high = _robust_limits(deaths, residual, data.clusters[inside], level)
+        else:
+            limits = count_interval(int(deaths), level=level)
+            low, high = float(limits.low), float(limits.high)
         scale = PER / years
+        row = {"group": label, "persons": len(np.unique(data.person[inside])), "person_years": years}
+        if data.weight is not None:
+            row |= {"deaths": int(died.sum()), "observed": deaths}
+        else:
+            row["observed"] = int(deaths)
         rows_of.append({
-            "group": label, "persons": len(np.unique(data.person[inside])), "person_years": years, "observed": deaths,
-            "expected": usual, "smr": deaths / usual, "ci_low": low / usual, "ci_high": high / usual,
+            **row, "expected": usual, "smr": deaths / usual, "ci_low": low / usual, "ci_high": high / usual,
             "excess": (deaths - usual) * scale, "excess_low": (low - usual) * scale,
             "excess_high": (high - usual) * scale,
         })  # fmt: skip
-    settings = {"by": by, "level": level, "sex": sex, "territory": territory, "per": PER, **life_table.settings}
+    settings = {
+        "by": by, "level": level, "sex": sex, "territory": territory, "per": PER, "weights": data.weight is not None,
+        "clusters": data.cluster is not None, "limits": "log-normal over clusters" if robust else "exact Poisson",
+        **life_table.settings,
+    }  # fmt: skip
     return MortalityRatio(pd.DataFrame(rows_of), settings)
+
+
+def _robust_limits(
+    deaths: float, residual: NDArray[np.float64], cluster: NDArray[np.int64], level: float
+) -> tuple[float, float]:
+    """Bound a number of deaths, on the scale of its logarithm, by sums of residuals over clusters."""
+    if deaths <= 0:
+        return np.nan, np.nan
+    sums = np.bincount(np.unique(cluster, return_inverse=True)[1], residual)
+    spread = float(np.exp(stats.norm.isf((1 - level) / 2) * np.sqrt(np.sort(sums**2).sum()) / deaths))
+    return deaths / spread, deaths * spread
