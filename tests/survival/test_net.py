@@ -11,7 +11,15 @@ import pandas as pd
 import pytest
 
 from epi.errors import DataError, EstimationError, ParameterError
-from epi.survival import build_life_table, build_survival, estimate_net_survival, estimate_survival, life_table
+from epi.survival import (
+    build_life_table,
+    build_survival,
+    estimate_crude_death,
+    estimate_net_survival,
+    estimate_survival,
+    life_table,
+    standardise_survival,
+)
 from epi.survival.expected import sum_hazards, sum_weights
 
 ORACLE = Path(__file__).parents[1] / "oracle"
@@ -233,3 +241,18 @@ def test_few_deaths_are_noted(late, slopop):
     few = data.select(np.arange(len(data)) < 25)
     assert any("fewer than 20 deaths: limits cover less often" in note for note in
                estimate_net_survival(few, slopop).notes)  # fmt: skip
+
+
+def test_until_the_first_death_there_are_no_limits(slopop):
+    frame = read("colrec").query("time > 1").iloc[::12]
+    first = int(frame.loc[frame["stat"] == 1, "time"].min())
+    data = follow(frame)
+    for found, name in (
+        (estimate_net_survival(data, slopop), "survival"),
+        (estimate_net_survival(data, slopop, method="ederer2"), "survival"),
+        (estimate_crude_death(data, slopop), "probability"),
+        (standardise_survival(data), "survival"),
+    ):
+        before, after = found.at([first - 1]), found.at([first + 400])
+        assert before[name].notna().all() and before[["ci_low", "ci_high"]].isna().all(axis=None)
+        assert after["ci_low"].notna().all() and (after["ci_low"] < after["ci_high"]).all()

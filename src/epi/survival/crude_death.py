@@ -49,7 +49,7 @@ class CrudeDeath:
         A row for each group, cause (`disease`, `population`) and day on which somebody dies or leaves: `group`,
         `cause`, `time` (days), `at_risk` (entry < time <= exit), `events` (deaths of all causes), `observed`
         (Kaplan-Meier), `probability` (below 0 for the disease where fewer die than expected), `se`, `ci_low`,
-        `ci_high`. Both probabilities and observed survival add up to 1.
+        `ci_high` (missing until the first death). Both probabilities and observed survival add up to 1.
     notes : tuple of str
         What a reader must know of the curves and of the life table.
     settings : mapping
@@ -123,7 +123,8 @@ class CrudeDeath:
                 part.insert(1, "cause", cause)
                 value = np.where(known, np.concatenate([[0.0], values[at]])[here], np.nan)
                 error = np.where(known, np.concatenate([[0.0], errors[at]])[here], np.nan)
-                limits = _limits(value, error, cause, self.settings["level"])
+                died = part["events"].to_numpy(dtype=float) > 0
+                limits = _limits(value, error, cause, self.settings["level"], died)
                 for name, read in zip(("probability", "se", "ci_low", "ci_high"), (value, error, *limits), strict=True):
                     part[name] = read
                 parts.append(part)
@@ -317,9 +318,10 @@ def _estimate(
         kept = np.flatnonzero(counts.left[at])
         days = counts.first + kept
         here = days - first - 1
+        died = np.cumsum(counts.events[at].sum(axis=1)[inside])[here] > 0
         for number, cause in enumerate(CAUSES):
             value, error = crude.probability[number, here], errors[number, here]
-            low, high = _limits(value, error, cause, level)
+            low, high = _limits(value, error, cause, level, died)
             parts.append(pd.DataFrame({
                 "group": label, "cause": cause, "time": days, "at_risk": counts.at_risk[at, kept],
                 "events": counts.events[at].sum(axis=1)[kept], "observed": crude.survival[here],
@@ -340,9 +342,10 @@ def _estimate(
 
 
 def _limits(
-    value: NDArray[np.float64], error: NDArray[np.float64], cause: str, level: float
+    value: NDArray[np.float64], error: NDArray[np.float64], cause: str, level: float, died: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    half = float(stats.norm.ppf(0.5 + level / 2)) * error
+    # Until the first death nothing tells how far the estimate may be off.
+    half = np.where(died, float(stats.norm.ppf(0.5 + level / 2)) * error, np.nan)
     # Fewer may die than expected: the disease's probability, an excess, may lie below 0, and so may its limits.
     low = value - half if cause == DISEASE else np.maximum(value - half, 0)
     return low, np.minimum(value + half, 1)

@@ -112,6 +112,35 @@ def hazard_limits(
     return inside / ratio, inside * ratio
 
 
+def net_limits(
+    value: NDArray[np.float64], error: NDArray[np.float64], interval: Literal["log", "plain"], level: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Give the limits of net survival, which may lie above 1.
+
+    Parameters
+    ----------
+    value, error : numpy.ndarray
+        Estimates and their standard errors.
+    interval : {"log", "plain"}
+        Scale on which the interval is symmetric.
+    level : float
+        Confidence level.
+
+    Returns
+    -------
+    low, high : numpy.ndarray
+        Limits, never below 0; missing until the first death, since nothing tells how far the estimate may be off, and
+        at 0 on the logarithmic scale.
+    """
+    half = float(stats.norm.ppf(0.5 + level / 2)) * np.where(error > 0, error, np.nan)
+    if interval == "plain":
+        return np.maximum(value - half, 0), value + half
+    with np.errstate(divide="ignore", invalid="ignore"):
+        inside = np.where(value > 0, value, np.nan)
+        ratio = np.exp(half / inside)
+    return inside / ratio, inside * ratio
+
+
 def reached(
     days: NDArray[np.int64], risen: NDArray[np.float64], levels: NDArray[np.float64], start: float, end: float
 ) -> NDArray[np.float64]:

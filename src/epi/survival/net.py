@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from epi.errors import DataError, ParameterError
 from epi.stats.intervals import check_level
@@ -24,6 +23,7 @@ from epi.survival.curves import estimate_survival
 from epi.survival.data import DAYS_PER_YEAR, LONGEST, SurvivalData
 from epi.survival.expected import Expected, sum_hazards, sum_weights
 from epi.survival.groups import By, count_groups
+from epi.survival.limits import net_limits
 from epi.survival.risk_sets import check_first_events, find_start, risk_notes, where
 from epi.survival.steps import Lang, Unit, read_steps, whole_days
 from epi.survival.window import check_inside, window_start
@@ -113,7 +113,7 @@ class NetSurvival:
             known = days <= first + len(survival)
             value = np.where(known, np.concatenate([[1.0], survival])[here], np.nan)
             spread = np.where(known, np.concatenate([[0.0], error])[here], np.nan)
-            limits = _limits(value, spread, self.settings["interval"], self.settings["level"])
+            limits = net_limits(value, spread, self.settings["interval"], self.settings["level"])
             for name, read in zip(("survival", "se", "ci_low", "ci_high"), (value, spread, *limits), strict=True):
                 steps.loc[rows, name] = read
         return steps
@@ -369,7 +369,7 @@ def _estimate(
             survival, error = _ederer1(given, exit_, risk, deaths, seen, days - first - 1)
         daily[label] = (first, survival, error)
         here = days - first - 1
-        low, high = _limits(survival[here], error[here], interval, level)
+        low, high = net_limits(survival[here], error[here], interval, level)
         parts.append(pd.DataFrame({
             "group": label, "time": days, "at_risk": counts.at_risk[at, kept],
             "events": counts.events[at].sum(axis=1)[kept],
@@ -437,18 +437,6 @@ def _ederer1(
     step = np.searchsorted(here, np.arange(size), side="right")
     survival = np.concatenate([[1.0], seen])[step] / expected
     return survival, survival * np.sqrt(np.cumsum(deaths / np.maximum(risk, 1.0) ** 2))
-
-
-def _limits(
-    value: NDArray[np.float64], error: NDArray[np.float64], interval: NetScale, level: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    z = float(stats.norm.ppf(0.5 + level / 2))
-    if interval == "plain":
-        return np.maximum(value - z * error, 0), value + z * error
-    with np.errstate(divide="ignore", invalid="ignore"):
-        inside = np.where(value > 0, value, np.nan)
-        ratio = np.exp(z * error / inside)
-    return inside / ratio, inside * ratio
 
 
 def _refuse_shared(data: SurvivalData) -> None:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from epi.errors import EstimationError, ParameterError
 from epi.stats.intervals import check_level
@@ -24,6 +23,7 @@ from epi.survival.curves import SurvivalCurves, estimate_survival
 from epi.survival.data import DAYS_PER_YEAR, SurvivalData
 from epi.survival.groups import ALL, By, split_groups
 from epi.survival.lexis import band_labels
+from epi.survival.limits import net_limits
 from epi.survival.net import FEW_DEATHS, Form, Method, NetScale, NetSurvival, estimate_net_survival
 from epi.survival.risk_sets import where
 from epi.survival.steps import Unit, whole_days
@@ -150,7 +150,7 @@ class StandardisedSurvival:
 
         value = weight[used] @ wide("survival")
         error = np.sqrt(weight[used] ** 2 @ wide("se") ** 2)
-        low, high = _limits(value, error, self.settings["interval"], self.settings["level"])
+        low, high = net_limits(value, error, self.settings["interval"], self.settings["level"])
         return pd.DataFrame({
             "group": group, "time": days, "at_risk": plain["at_risk"], "events": plain["events"], "survival": value,
             "se": error, "ci_low": low, "ci_high": high, "unstandardised": plain["survival"],
@@ -369,18 +369,6 @@ def _standardise(
     found = StandardisedSurvival(pd.DataFrame(), (*notes, *deeper), settings, curves)
     days = {group: np.unique(whole.table["time"]) for group, (_, whole) in curves.items()}
     return replace(found, table=pd.concat([found._group(group, days[group]) for group in groups], ignore_index=True))
-
-
-def _limits(
-    value: NDArray[np.float64], error: NDArray[np.float64], interval: NetScale, level: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    z = float(stats.norm.ppf(0.5 + level / 2))
-    if interval == "plain":
-        return np.maximum(value - z * error, 0), value + z * error
-    with np.errstate(divide="ignore", invalid="ignore"):
-        inside = np.where(value > 0, value, np.nan)
-        spread = np.exp(z * error / inside)
-    return inside / spread, inside * spread
 
 
 def _ends(group: str, each: Curves, whole: Curves, heavy: set[str]) -> list[str]:
