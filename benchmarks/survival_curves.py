@@ -1,13 +1,15 @@
-"""A5: Kaplan-Meier with variance, with and without late entry, against counting alone, lifelines and R.
+"""A5: Kaplan-Meier with variance, with and without late entry, against counting alone, lifelines, greenwood and R.
 
 Run: python benchmarks/survival_curves.py [rows ...] (1 and 10 million by default). Each method runs in a process of its
 own, on the same seeded data: days up to 20 years, 30 % events. Medians of three after a first call, which is given
 apart. The bound is numpy.bincount of the exits, of the events, and of the entries where there are some. R is called
-where Rscript and its survival package are installed; it reads the same integers and times survfit alone, once.
+where Rscript and its survival package are installed, greenwood where it is; R reads the same integers and times survfit
+alone, once.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import resource
 import shutil
@@ -54,7 +56,7 @@ def measure(call: Callable[[], tuple[float, float]]) -> dict[str, float]:
     return {"first": times[0], "median": statistics.median(times[1:]), "mb": peak, "survival": survival, "se": error}
 
 
-def child(method: str, rows: int, late: bool) -> dict[str, float]:
+def child(method: str, rows: int, late: bool) -> dict[str, float] | None:
     entry, exit_, event = make(rows, late)
     if method == "bound":
 
@@ -80,6 +82,17 @@ def child(method: str, rows: int, late: bool) -> dict[str, float]:
             return float(row["survival"]), float(row["se"])
 
         return measure(ours)
+    if method == "greenwood":
+        if importlib.util.find_spec("greenwood") is None:
+            return None
+        from greenwood import KaplanMeier, Surv
+
+        def green() -> tuple[float, float]:
+            found = KaplanMeier().fit(Surv(*((entry, exit_) if late else (exit_,)), event=event))
+            at = np.searchsorted(found.time_, 3_652, side="right") - 1
+            return float(found.survival_[at]), float(found.std_error_[at])
+
+        return measure(green)
     from lifelines import KaplanMeierFitter
 
     def peer() -> tuple[float, float]:
@@ -113,10 +126,11 @@ def main() -> None:
     for rows in [int(word) for word in sys.argv[1:]] or [1_000_000, 10_000_000]:
         for late in (False, True):
             found: dict[str, dict[str, float]] = {}
-            for method in ("bound", "epi", "lifelines"):
+            for method in ("bound", "epi", "lifelines", "greenwood"):
                 command = [sys.executable, __file__, "--child", method, str(rows), "late" if late else "zero"]
                 done = subprocess.run(command, capture_output=True, text=True, check=True)
-                found[method] = json.loads(done.stdout)
+                if (read := json.loads(done.stdout)) is not None:
+                    found[method] = read
             r = run_r(rows, late)
             if r is not None:
                 found["R survival"] = r
