@@ -11,10 +11,11 @@ import pytest
 
 from epi.errors import EstimationError
 from epi.facade import open_workspace
-from epi.runner import open_study
+from epi.runner import open_study, run_study
 from epi.survival import estimate_smr, find_common_window, life_table
 from epi.world.newborns import PLANTED
 from epi.world.territory import choose_territory
+from support.shuffled import shuffled
 from validation.newborn_screening import UNTIL, draw_members
 
 STUDY = Path(__file__).parents[2] / "studies" / "neonatal_survival"
@@ -137,3 +138,18 @@ def test_variants_are_all_there_and_losses_go_the_way_they_must(study, workspace
     assert data["dead"].events["death"] > data["censored"].events["death"]
     smr = estimate_smr(data["censored"], life_table(extend="nearest"), by="era").table
     assert (smr["observed"] >= smr["expected"]).all()
+
+
+def test_what_is_released_is_the_same_whatever_the_row_order_and_the_threads(france, tmp_path, monkeypatch):
+    runs = []
+    for threads, place in (("2", france / "workspace"), ("1", shuffled(france / "workspace", tmp_path / "ws"))):
+        monkeypatch.setenv("EPI_THREADS", threads)
+        runs.append(run_study(open_study(STUDY), workspace=place, runs_dir=tmp_path / threads))
+    first, second = runs
+    assert first.status == second.status == "done"
+    assert first.manifest["run_id"] == second.manifest["run_id"]
+    assert (first.folder / "results.json").read_bytes() == (second.folder / "results.json").read_bytes()
+    tables = sorted((first.folder / "tables").glob("*.csv"))
+    assert len(tables) > 15
+    for table in tables:
+        assert table.read_bytes() == (second.folder / "tables" / table.name).read_bytes(), table.name

@@ -7,17 +7,16 @@ import math
 import sys
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import pytest
 from scipy.stats import t as student
 
 import epi
 from epi.facade import open_workspace
-from epi.files import write_json
 from epi.runner import open_study, run_study
 from epi.runner.manuscript import check_manuscript, fill_manuscript
 from epi.runner.study import Study
+from support.shuffled import shuffled
 
 ROOT = Path(__file__).parents[2]
 STUDY = ROOT / "studies" / "sla_environment"
@@ -139,22 +138,6 @@ def test_variants_start_from_the_main_analysis_and_none_is_there_twice(design):
     french = {word for variant in variants.values() for word in variant.told("fr").values()}
     assert english & french == {"+ distance"} and len(french) == len(english)
     assert design.exposure_window(10) == ("-15y", "-10y") and design.exposure_window(0) is None
-
-
-def shuffled(workspace: Path, out: Path) -> Path:
-    """Copy a workspace with the rows of every table in another order."""
-    (out / "tidy").mkdir(parents=True)
-    with duckdb.connect() as connection:
-        for file in sorted((workspace / "tidy").glob("*.parquet")):
-            connection.execute("SELECT setseed(0.5)")
-            connection.execute(
-                f"COPY (SELECT * FROM read_parquet('{file}') ORDER BY random()) "
-                f"TO '{out / 'tidy' / file.name}' (FORMAT parquet)"
-            )
-    for name in ("reference", "rejected"):
-        (out / name).symlink_to(workspace / name)
-    write_json(out / "workspace.json", json.loads((workspace / "workspace.json").read_text()))
-    return out
 
 
 def test_results_are_the_same_whatever_the_row_order_and_the_threads(france, study, tmp_path, monkeypatch):
