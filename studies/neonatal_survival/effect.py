@@ -14,6 +14,7 @@ from diseases import DISEASES, Disease
 
 from epi.codes import screening_calendar
 from epi.errors import EstimationError
+from epi.plotting import Chart
 from epi.results import Counted, Release
 from epi.survival import (
     CommonWindow,
@@ -22,6 +23,7 @@ from epi.survival import (
     LifeTable,
     Rates,
     RatioForest,
+    RatioTable,
     RestrictedMean,
     SurvivalData,
     collect_ratios,
@@ -47,6 +49,14 @@ TITLES = {
            "variants": "Rapport de risques des naissances avec dépistage, selon chaque choix"},
 }  # fmt: skip
 """Titles of the forests."""
+
+NAMES = {
+    "en": {"era": "Era of birth", "period": "Calendar year", "sex": "Sex", "area": "Screening began in",
+           "cohort": "Years of birth"},
+    "fr": {"era": "Ère de naissance", "period": "Année civile", "sex": "Sexe", "area": "Début du dépistage",
+           "cohort": "Années de naissance"},
+}  # fmt: skip
+"""What covariates are called on the page."""
 
 FEWEST_DEATHS = 10
 """With fewer, a ratio adjusted for sex and period says nothing."""
@@ -122,7 +132,7 @@ def fit_effect(data: SurvivalData, *, minimum: int = 20, period: bool = True) ->
     Returns
     -------
     CoxModel
-        Hazard ratios of era, of ten years of period and of sex.
+        Hazard ratios of era, of one calendar year and of sex.
     """
     return fit_ages(window_of(data, minimum).inside, period=period)
 
@@ -177,6 +187,60 @@ def fit_excess_effect(data: SurvivalData, france: LifeTable, *, minimum: int = 2
         raise EstimationError(f"{deaths} deaths", f"{FEWEST_DEATHS} or more for a ratio with its adjustment")
     middle = round((window.low + window.high) / 2 / 365.25)
     return fit_excess(add_period(window.inside), france, ["era", "period"], bands=[0, middle])
+
+
+def names_of(model: RatioTable, lang: str = "en") -> dict[str, str]:
+    """Say what a model's covariates are called on the page.
+
+    Parameters
+    ----------
+    model : RatioTable
+        The model.
+    lang : {"en", "fr"}
+        Language.
+
+    Returns
+    -------
+    dict
+        Column to name.
+    """
+    return {name: NAMES[lang][name] for name in model.terms.covariates}
+
+
+def chart_effect(model: RatioTable, lang: str = "en") -> Chart:
+    """Draw a model's ratios with the names of the page.
+
+    Parameters
+    ----------
+    model : RatioTable
+        The model.
+    lang : {"en", "fr"}
+        Language.
+
+    Returns
+    -------
+    Chart
+        The forest plot.
+    """
+    return model.chart(lang=lang, names=names_of(model, lang))
+
+
+def check_proportions(model: CoxModel, lang: str = "en") -> Release:
+    """Test whether hazards are proportional, with the names of the page.
+
+    Parameters
+    ----------
+    model : CoxModel
+        The model.
+    lang : {"en", "fr"}
+        Language.
+
+    Returns
+    -------
+    Release
+        A test of each covariate, and of all.
+    """
+    return model.check_proportional().release(lang=lang, names=names_of(model, lang))
 
 
 def term_of(data: SurvivalData) -> str:

@@ -39,6 +39,33 @@ def format_number(value: float, digits: int = 2, *, lang: Literal["fr", "en"] = 
     return text
 
 
+def format_p(value: float, *, sign: str = "", lang: Literal["fr", "en"] = "en") -> str:
+    """Print a p-value: two decimals, three below 0.1, a bound below 0.001.
+
+    Parameters
+    ----------
+    value : float
+        The p-value.
+    sign : str, optional
+        What stands before one that is printed as it is, such as an equals sign.
+    lang : {"fr", "en"}, optional
+        Decimal comma or point.
+
+    Returns
+    -------
+    str
+        The text; its blanks do not break.
+
+    Examples
+    --------
+    >>> format_p(0.4321), format_p(0.0432, sign="= "), format_p(0.0432, lang="fr")
+    ('0.43', '= 0.043', '0,043')
+    """
+    if value < 0.001:
+        return "<\u00a0" + format_number(0.001, 3, lang=lang)
+    return sign + format_number(value, 3 if value < 0.1 else 2, lang=lang)
+
+
 def format_ratio(estimate: float, low: float, high: float, *, digits: int = 2, lang: Literal["fr", "en"] = "en") -> str:
     """Print a ratio or a rate with its interval.
 

@@ -35,6 +35,7 @@ from epi.survival.quasi_independence import QuasiIndependence, check_quasi_indep
 from epi.survival.rate_model import RateModel, fit_rates
 from epi.survival.rates import Rates, StandardisedRates, estimate_rates
 from epi.survival.ratio_forest import RatioForest, collect_ratios, compare_with_controls, fit_each
+from epi.survival.ratio_table import RatioTable
 from epi.survival.restricted_mean import RestrictedMean, compare_rmst, estimate_rmst
 from epi.survival.standardised import StandardisedSurvival, standardise_net, standardise_survival
 from epi.survival.window import CommonWindow, find_common_window
@@ -62,6 +63,7 @@ __all__ = [
     "RateModel",
     "Rates",
     "RatioForest",
+    "RatioTable",
     "RestrictedMean",
     "StandardisedRates",
     "StandardisedSurvival",

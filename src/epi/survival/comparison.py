@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -13,9 +14,11 @@ from scipy import stats
 
 from epi.errors import ParameterError
 from epi.results import Counted, Release
+from epi.stats.notation import format_number, format_p
 from epi.survival.counting import count_days, stated_order
 from epi.survival.groups import By, split_groups
 from epi.survival.risk_sets import check_first_events, wants_robust
+from epi.survival.steps import Lang, words_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,6 +27,31 @@ if TYPE_CHECKING:
 
 Test = Literal["log-rank", "gehan", "tarone-ware", "peto", "fleming-harrington"]
 TESTS: tuple[Test, ...] = ("log-rank", "gehan", "tarone-ware", "peto", "fleming-harrington")
+
+
+_WORDS: dict[str, dict[str, Any]] = {
+    "en": {
+        "group": "Group", "persons": "Persons", "events": "Events", "none": "no statistic", "within": " within strata",
+        "chi": "chi-square {}, p {}", "df": "{} degree{} of freedom", "names": (),
+        "note": "{}, {}; {}.",
+        "variances": {"hypergeometric": "hypergeometric variance", "robust": "robust variance",
+                      "Gray's": "Gray's variance", "Poisson increments": "Poisson increments variance"},
+    },
+    "fr": {
+        "group": "Groupe", "persons": "Personnes", "events": "Événements", "none": "pas de statistique",
+        "within": " au sein des strates", "chi": "khi-deux {}, p {}", "df": "{} degré{} de liberté",
+        "note": "{}, {} ; {}.",
+        "names": (
+            ("Log-rank test of net survival", "Test du log-rank de la survie nette"),
+            ("Log-rank test", "Test du log-rank"),
+            ("Gehan-Breslow (Wilcoxon) test", "Test de Gehan-Breslow (Wilcoxon)"),
+            ("Tarone-Ware test", "Test de Tarone-Ware"), ("Peto-Peto test", "Test de Peto-Peto"),
+            ("Fleming-Harrington test", "Test de Fleming-Harrington"), ("Gray's test of", "Test de Gray :"),
+        ),
+        "variances": {"hypergeometric": "variance hypergéométrique", "robust": "variance robuste",
+                      "Gray's": "variance de Gray", "Poisson increments": "variance d'accroissements de Poisson"},
+    },
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -54,24 +82,35 @@ class Comparison:
     notes: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
 
-    def release(self) -> Release:
+    def release(self, *, lang: Lang = "en") -> Release:
         """Say what would be published.
+
+        Parameters
+        ----------
+        lang : {"fr", "en"}, optional
+            Language.
 
         Returns
         -------
         Release
             Persons and events by group, with the test in the note.
         """
-        within = " within strata" if self.settings["strata"] else ""
-        result = "no statistic" if np.isnan(self.statistic) else f"chi-square {self.statistic:.2f}, p = {self.p:.3g}"
-        degrees = f"{self.df} degree{'s' if self.df > 1 else ''} of freedom"
-        kept = self.table[["group", "persons", "events"]]
+        words, settings = words_of(_WORDS, lang), self.settings
+        number = partial(format_number, lang=lang)
+        result = words["none"]
+        if not np.isnan(self.statistic):
+            result = words["chi"].format(number(self.statistic, 2), format_p(self.p, sign="= ", lang=lang))
+        degrees = words["df"].format(self.df, "s" if self.df > 1 else "")
+        # A French name stands for the English one up to what the test is of.
+        name = next((settings["name"].replace(old, new) for old, new in words["names"] if old in settings["name"]),
+                    settings["name"])  # fmt: skip
+        variance = words["variances"][settings["variance"]]
         return Release(
-            kept,
+            self.table[["group", "persons", "events"]],
             (Counted("persons", adds_up_within=()), Counted("events", of="persons", adds_up_within=())),
-            f"{self.settings['name']}{within}",
-            f"{result}, {degrees}; {self.settings['variance']} variance.",
-            labels={"group": "Group", "persons": "Persons", "events": "Events"},
+            f"{name}{words['within'] if settings['strata'] else ''}",
+            words["note"].format(result, degrees, variance),
+            labels={name: words[name] for name in ("group", "persons", "events")},
         )
 
     def __str__(self) -> str:

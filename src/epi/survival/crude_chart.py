@@ -14,7 +14,15 @@ from epi.stats.notation import format_number
 from epi.survival.crude_reporting import HEADINGS, release_crude
 from epi.survival.data import DAYS_PER_YEAR, SCALE_WORDS
 from epi.survival.groups import ALL
-from epi.survival.picture import draw_nothing, dress_figure, frame_time, percent_axis, tick_step, write_numbers
+from epi.survival.picture import (
+    draw_nothing,
+    dress_figure,
+    frame_time,
+    percent_axis,
+    shade_limits,
+    tick_step,
+    write_numbers,
+)
 from epi.survival.reporting import published_least
 
 if TYPE_CHECKING:
@@ -105,8 +113,8 @@ def draw_crude(found: CrudeDeath, lang: Lang, min_count: int | None, years: floa
                 axis.plot(
                     times, part[cause].to_numpy(float), color=color, lw=1.8, marker="o", ms=2.6, label=words[cause]
                 )
-                bounds = part[f"{cause}_low"].to_numpy(float), part[f"{cause}_high"].to_numpy(float)
-                axis.fill_between(times, *bounds, color=color, alpha=0.14, lw=0)
+                low_end, high_end = (part[f"{cause}{end}"].to_numpy(float) for end in ("_low", "_high"))
+                shade_limits(axis, times, part[cause].to_numpy(float), low_end, high_end, color)
             frame_time(axis, times.min(), times.max(), tick, lang)
             axis.set_ylim(1.1 * low, min(high, 1.02))
             percent_axis(axis, lang)

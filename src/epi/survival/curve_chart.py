@@ -19,7 +19,15 @@ from epi.stats.notation import format_number
 from epi.survival.data import DAYS_PER_YEAR, SCALE_WORDS
 from epi.survival.groups import ALL
 from epi.survival.incidence import incidence_columns
-from epi.survival.picture import draw_nothing, dress_figure, frame_time, percent_axis, tick_step, write_numbers
+from epi.survival.picture import (
+    draw_nothing,
+    dress_figure,
+    frame_time,
+    percent_axis,
+    shade_limits,
+    tick_step,
+    write_numbers,
+)
 from epi.survival.reporting import (
     LABELS,
     published_least,
@@ -283,8 +291,7 @@ def _lines(
             axis.plot(x, y, color=color, lw=1.8, marker="o", ms=2.6, label=words["all"] if group == ALL else str(group))
             if kind == "net":
                 axis.plot(x, part["observed"].to_numpy(float), color=color, lw=1.2, ls=(0, (4, 2)))
-            bounds = part[low].to_numpy(float), part[high].to_numpy(float)
-            axis.fill_between(x, *bounds, color=color, alpha=0.14, lw=0)
+            shade_limits(axis, x, y, part[low].to_numpy(float), part[high].to_numpy(float), color)
         if known["years"].size < sum(len(part) for _, part, _ in parts):
             axis.text(
                 0.99, 0.98, words["some"], transform=axis.transAxes, ha="right", va="top", fontsize=8, color=MUTED

@@ -18,6 +18,7 @@ from epi.survival.reporting import round_step
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
     Lang = Literal["fr", "en"]
 
@@ -117,6 +118,31 @@ def percent_axis(axis: Axes, lang: Lang) -> None:
     axis.yaxis.set_major_formatter(
         lambda value, _: format_number(100 * value, digits, lang=lang) + (" %" if lang == "fr" else "%")
     )
+
+
+def shade_limits(
+    axis: Axes, x: NDArray[np.float64], value: NDArray[np.float64], low: NDArray[np.float64],
+    high: NDArray[np.float64], color: str,
+) -> None:  # fmt: skip
+    """Shade what lies between the limits of a curve.
+
+    Parameters
+    ----------
+    axis : matplotlib.axes.Axes
+        Where.
+    x, value, low, high : numpy.ndarray of float64
+        Times, the curve and its limits. Until the first event a curve has no limits: the shade begins on the curve, at
+        the last time before them.
+    color : str
+        Colour of the curve.
+    """
+    low, high = low.copy(), high.copy()
+    later = np.flatnonzero(~np.isnan(low) & (np.arange(len(low)) > 0))
+    before = later[0] - 1 if len(later) else None
+    for bound in (low, high):
+        if before is not None and np.isnan(bound[before]):
+            bound[before] = value[before]
+    axis.fill_between(x, low, high, color=color, alpha=0.14, lw=0)
 
 
 def dress_figure(figure: Figure, title: str, note: str, width: float) -> Figure:

@@ -21,6 +21,7 @@ from epi.results import Release
 from epi.survival.counting import count_days
 from epi.survival.cox_residuals import schoenfeld
 from epi.survival.partial_likelihood import weighted_information
+from epi.survival.steps import Lang, words_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,6 +31,21 @@ if TYPE_CHECKING:
 Transform = Literal["km", "rank", "identity", "log"]
 TRANSFORMS: tuple[Transform, ...] = ("km", "rank", "identity", "log")
 GLOBAL = "all covariates"
+
+
+_WORDS = {
+    "en": {
+        "title": "Tests of proportional hazards", "covariate": "Covariate", "statistic": "Chi-square",
+        "df": "Degrees of freedom", "p": "p",
+        "note": "Score tests of a change with time, transformed by {}; the model's variance.",
+    },
+    "fr": {
+        "title": "Tests des risques proportionnels", "covariate": "Covariable", "statistic": "Khi-deux",
+        "df": "Degrés de liberté", "p": "p",
+        "note": "Tests du score d'un changement avec le temps, transformé par {} ; variance du modèle.",
+    },
+}  # fmt: skip
+_ALL: dict[str, dict[str, str]] = {"en": {}, "fr": {"all covariates": "toutes les covariables"}}
 
 
 @dataclass(frozen=True)
@@ -47,22 +63,29 @@ class Proportionality:
     table: pd.DataFrame
     settings: Mapping[str, Any] = field(default_factory=dict)
 
-    def release(self) -> Release:
+    def release(self, *, lang: Lang = "en", names: Mapping[str, str] | None = None) -> Release:
         """Say what would be published.
+
+        Parameters
+        ----------
+        lang : {"fr", "en"}, optional
+            Language.
+        names : mapping, optional
+            What covariates are called, by column.
 
         Returns
         -------
         Release
             The tests.
         """
+        words, called = words_of(_WORDS, lang), {**_ALL[lang], **(names or {})}
         rounded = self.table.assign(
-            statistic=self.table["statistic"].round(2), p=[float(f"{p:.2g}") for p in self.table["p"]]
-        )
+            covariate=[called.get(name, name) for name in self.table["covariate"]],
+            statistic=self.table["statistic"].round(2), p=[float(f"{p:.2g}") for p in self.table["p"]],
+        )  # fmt: skip
         return Release(
-            rounded, (), "Tests of proportional hazards",
-            f"Score tests of a change with time, transformed by {self.settings['transform']}; the model's variance.",
-            not_counts=("df",),
-            labels={"covariate": "Covariate", "statistic": "Chi-square", "df": "Degrees of freedom", "p": "p"},
+            rounded, (), words["title"], words["note"].format(self.settings["transform"]), not_counts=("df",),
+            labels={name: words[name] for name in ("covariate", "statistic", "df", "p")},
         )  # fmt: skip
 
     def __str__(self) -> str:

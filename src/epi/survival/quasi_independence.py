@@ -18,9 +18,11 @@ from scipy import stats
 from epi.errors import ParameterError
 from epi.results import Counted, Release
 from epi.stats.intervals import check_level
+from epi.stats.notation import format_number, format_p
 from epi.survival.groups import By, split_groups
 from epi.survival.ranks import count_below
 from epi.survival.stays import whole_stays
+from epi.survival.steps import Lang, words_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,7 +30,23 @@ if TYPE_CHECKING:
     from epi.survival.data import SurvivalData
 
 DIGITS = 3
-_TESTS = {"tsai": "Tsai's test", "robust": "Wald test, variance over clusters"}
+_WORDS = {
+    "en": {
+        "title": "Conditional Kendall's tau of entry and exit", "tsai": "Tsai's test",
+        "robust": "Wald test, variance over clusters", "none": "no pair can be compared", "within": " within groups",
+        "whole": "tau{} {}, p {}", "group": "Group", "persons": "Persons", "events": "Events", "tau": "Tau",
+        "ci_low": "Low", "ci_high": "High", "p": "p",
+        "note": "{}; limits at {}% from the variance of a U-statistic; {}. Above zero those who enter late leave late.",
+    },
+    "fr": {
+        "title": "Tau de Kendall conditionnel de l'entrée et de la sortie", "tsai": "Test de Tsai",
+        "robust": "Test de Wald, variance sur les grappes", "none": "aucune paire n'est comparable",
+        "within": " au sein des groupes", "whole": "tau{} {}, p {}", "group": "Groupe", "persons": "Personnes",
+        "events": "Événements", "tau": "Tau", "ci_low": "Basse", "ci_high": "Haute", "p": "p",
+        "note": "{} ; limites à {} % par la variance d'une U-statistique ; {}. Au-dessus de zéro, qui entre tard sort "
+                "tard.",
+    },
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -55,29 +73,37 @@ class QuasiIndependence:
     notes: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
 
-    def release(self) -> Release:
+    def release(self, *, lang: Lang = "en") -> Release:
         """Say what would be published.
+
+        Parameters
+        ----------
+        lang : {"fr", "en"}, optional
+            Language.
 
         Returns
         -------
         Release
             Persons, events and tau by group; tau falls with the counts it comes from.
         """
+        words = words_of(_WORDS, lang)
         kept = self.table.drop(columns=["pairs", "se", "statistic"])
         estimates = ["tau", "ci_low", "ci_high", "p"]
         for name in estimates:
             kept[name] = kept[name].round(DIGITS)
-        within = " within groups" if len(self.table) > 1 else ""
-        whole = "no pair can be compared" if np.isnan(self.tau) else f"tau{within} {self.tau:.3f}, p = {self.p:.3g}"
+        whole = words["none"]
+        if not np.isnan(self.tau):
+            whole = words["whole"].format(
+                words["within"] if len(self.table) > 1 else "", format_number(self.tau, 3, lang=lang),
+                format_p(self.p, sign="= ", lang=lang),
+            )  # fmt: skip
+        level = format_number(100 * self.settings["level"], 0, lang=lang)
         return Release(
             kept,
             (Counted("persons", derived=("events", *estimates)),
              Counted("events", of="persons", derived=tuple(estimates))),
-            "Conditional Kendall's tau of entry and exit",
-            f"{_TESTS[self.settings['test']]}; limits at {self.settings['level']:.0%} from the variance of a "
-            f"U-statistic; {whole}. Above zero those who enter late leave late.",
-            labels={"group": "Group", "persons": "Persons", "events": "Events", "tau": "Tau", "ci_low": "Low",
-                    "ci_high": "High", "p": "p"},
+            words["title"], words["note"].format(words[self.settings["test"]], level, whole),
+            labels={name: words[name] for name in ("group", "persons", "events", *estimates)},
         )  # fmt: skip
 
     def __str__(self) -> str:

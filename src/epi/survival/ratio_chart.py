@@ -11,10 +11,12 @@ import pandas as pd
 from epi.errors import ParameterError
 from epi.plotting import ACCENT, GRID, INK, MUTED, WARM, Chart, new_figure
 from epi.results import Counted, Release
-from epi.stats.notation import format_number, format_ratio
+from epi.stats.notation import format_number, format_p, format_ratio
 from epi.stats.ratio_axis import axis_limits, decimals, log_ticks
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from matplotlib.figure import Figure
 
     from epi.survival.data import SurvivalData
@@ -80,7 +82,7 @@ _WORDS = {
 }  # fmt: skip
 
 
-def release_ratios(model: RatioTable, lang: Lang = "en") -> Release:
+def release_ratios(model: RatioTable, lang: Lang = "en", names: Mapping[str, str] | None = None) -> Release:
     """Say what would be published of a model's ratios.
 
     Parameters
@@ -89,6 +91,8 @@ def release_ratios(model: RatioTable, lang: Lang = "en") -> Release:
         The model.
     lang : {"fr", "en"}, optional
         Language of headings and notes.
+    names : mapping, optional
+        What covariates are called, by column.
 
     Returns
     -------
@@ -99,14 +103,17 @@ def release_ratios(model: RatioTable, lang: Lang = "en") -> Release:
     Raises
     ------
     ParameterError
-        If the language is unknown.
+        If the language or a name is unknown.
     """
-    words, settings = ratio_words(lang), model.settings
+    words, settings, called = ratio_words(lang), model.settings, dict(names or {})
+    unknown = sorted(called.keys() - set(model.terms.covariates))
+    if unknown:
+        raise ParameterError(f"names has {', '.join(unknown)}", f"covariates: {', '.join(model.terms.covariates)}")
     rows = []
     estimates = model.table.set_index("term")
     for name, level, column, inside in values_of(model.data, model.terms):
         told: dict[str, Any] = {
-            "covariate": name,
+            "covariate": called.get(name, name),
             "level": level,
             "persons": len(np.unique(model.data.person[inside])),
             # Persons, also where they have several events: what is published counts persons.
@@ -130,8 +137,8 @@ def release_ratios(model: RatioTable, lang: Lang = "en") -> Release:
         labels["events"] = words["with"]
     equals = f"={BLANK}"
     tests = (" ; " if lang == "fr" else "; ").join(
-        f"{words.get(str(test), str(test))} {format_number(statistic, 2, lang=lang)} ({df}), "
-        f"p{BLANK}{_p(p, lang, equals)}"
+        f"{words.get(str(test), called.get(str(test), str(test)))} {format_number(statistic, 2, lang=lang)} ({df}), "
+        f"p{BLANK}{format_p(p, sign=equals, lang=lang)}"
         for test, statistic, df, p in zip(
             *(model.tests[column] for column in ("test", "statistic", "df", "p")), strict=True
         )
@@ -188,13 +195,7 @@ def _digits(value: Any) -> float:
     return float(f"{float(value):.{DIGITS - 1}e}")
 
 
-def _p(value: float, lang: Lang, sign: str = "") -> str:
-    if value < 0.001:
-        return "<\u00a00,001" if lang == "fr" else "<\u00a00.001"
-    return sign + format_number(value, 3 if value < 0.1 else 2, lang=lang)
-
-
-def draw_ratios(model: RatioTable, lang: Lang = "en") -> Chart:
+def draw_ratios(model: RatioTable, lang: Lang = "en", names: Mapping[str, str] | None = None) -> Chart:
     """Make the forest plot of a model.
 
     Parameters
@@ -203,13 +204,15 @@ def draw_ratios(model: RatioTable, lang: Lang = "en") -> Chart:
         The model.
     lang : {"fr", "en"}, optional
         Language.
+    names : mapping, optional
+        What covariates are called, by column.
 
     Returns
     -------
     Chart
         The figure and its table.
     """
-    release = release_ratios(model, lang)
+    release = release_ratios(model, lang, names)
     words = _WORDS[lang]
     measure = words[MEASURES[model.settings["model"]]]
     level = f"{measure} {words['ci'].format(format_number(100 * model.settings['level'], 0, lang=lang))}"
@@ -317,7 +320,9 @@ def draw_rows(
         weight = "bold" if sure else "normal"
         text = format_ratio(row["estimate"], row["ci_low"], row["ci_high"], lang=lang)
         right.text(RATIO, place, text, va="center", ha="right", fontsize=9, fontweight=weight)
-        right.text(P, place, _p(float(row["p"]), lang), va="center", ha="right", fontsize=9, fontweight=weight)
+        right.text(
+            P, place, format_p(float(row["p"]), lang=lang), va="center", ha="right", fontsize=9, fontweight=weight
+        )
     middle.axvline(1, color=INK, lw=0.9, zorder=1)
     middle.set_xscale("log")
     middle.set_xlim(low, high)

@@ -28,13 +28,15 @@ class RatioTable:
     data: SurvivalData
     terms: Terms
 
-    def release(self, *, lang: Lang = "en") -> Release:
+    def release(self, *, lang: Lang = "en", names: Mapping[str, str] | None = None) -> Release:
         """Say what would be published: ratios with the persons and events they come from.
 
         Parameters
         ----------
         lang : {"fr", "en"}, optional
             Language of headings and notes.
+        names : mapping, optional
+            What covariates are called, by column.
 
         Returns
         -------
@@ -44,18 +46,20 @@ class RatioTable:
         Raises
         ------
         ParameterError
-            If a ratio changes with time: no one number tells it.
+            If a name is of no covariate, or a ratio changes with time: no one number tells it.
         """
         self._check_constant()
-        return release_ratios(self, lang)
+        return release_ratios(self, lang, names)
 
-    def chart(self, *, lang: Lang = "en") -> Chart:
+    def chart(self, *, lang: Lang = "en", names: Mapping[str, str] | None = None) -> Chart:
         """Draw the forest plot of the ratios.
 
         Parameters
         ----------
         lang : {"fr", "en"}, optional
             Language of the picture.
+        names : mapping, optional
+            What covariates are called, by column.
 
         Returns
         -------
@@ -65,10 +69,10 @@ class RatioTable:
         Raises
         ------
         ParameterError
-            If a ratio changes with time.
+            If a name is of no covariate, or a ratio changes with time.
         """
         self._check_constant()
-        return draw_ratios(self, lang)
+        return draw_ratios(self, lang, names)
 
     def _check_constant(self) -> None:
         """Refuse ratios that no one number tells; here each is one number."""

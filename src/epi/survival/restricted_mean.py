@@ -18,12 +18,13 @@ from scipy import stats
 from epi.errors import EstimationError, ParameterError
 from epi.results import Counted, Release
 from epi.stats.intervals import check_level
+from epi.stats.notation import format_number
 from epi.survival.counting import DayCounts
 from epi.survival.data import DAYS_PER_YEAR
 from epi.survival.groups import ALL, By, count_groups, split_groups
 from epi.survival.influence import place_rows
 from epi.survival.risk_sets import check_first_events, focus, risk_notes, wants_robust, where
-from epi.survival.steps import Unit, whole_days
+from epi.survival.steps import Lang, Unit, whole_days, words_of
 from epi.survival.window import check_inside
 
 if TYPE_CHECKING:
@@ -33,6 +34,26 @@ if TYPE_CHECKING:
 
 FEW = 20
 """Persons at risk at the horizon: with fewer, its last part rests on few, and is said to."""
+
+
+_WORDS = {
+    "en": {
+        "title": "Mean time without event between {} and {} years", "Greenwood": "Greenwood's variance",
+        "infinitesimal jackknife": "infinitesimal jackknife", "note": "Years; {}, limits at {}%.", "group": "Group",
+        "persons": "Persons", "events": "Events", "mean": "Mean", "ci_low": "Low", "ci_high": "High", "lost": "Lost",
+        "difference": "Difference", "difference_low": "Difference, low", "difference_high": "Difference, high",
+        "difference_p": "p", "ratio": "Ratio", "ratio_low": "Ratio, low", "ratio_high": "Ratio, high",
+        "ratio_p": "p of the ratio",
+    },
+    "fr": {
+        "title": "Temps moyen sans événement entre {} et {} ans", "Greenwood": "variance de Greenwood",
+        "infinitesimal jackknife": "jackknife infinitésimal", "note": "Années ; {}, limites à {} %.",
+        "group": "Groupe", "persons": "Personnes", "events": "Événements", "mean": "Moyenne", "ci_low": "Basse",
+        "ci_high": "Haute", "lost": "Perdu", "difference": "Différence", "difference_low": "Différence, basse",
+        "difference_high": "Différence, haute", "difference_p": "p", "ratio": "Rapport",
+        "ratio_low": "Rapport, basse", "ratio_high": "Rapport, haute", "ratio_p": "p du rapport",
+    },
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -56,14 +77,20 @@ class RestrictedMean:
     notes: tuple[str, ...]
     settings: Mapping[str, Any] = field(default_factory=dict)
 
-    def release(self) -> Release:
+    def release(self, *, lang: Lang = "en") -> Release:
         """Say what would be published.
+
+        Parameters
+        ----------
+        lang : {"fr", "en"}, optional
+            Language.
 
         Returns
         -------
         Release
             The table in years; a mean falls with the numbers it rests on.
         """
+        words = words_of(_WORDS, lang)
         # With the limits a standard error says nothing more; the number at risk at one time is a curve's to tell.
         table = self.table.drop(columns=["se", "at_risk"])
         names = [str(name) for name in table.columns]
@@ -75,14 +102,14 @@ class RestrictedMean:
         if (table["group"] == ALL).all():
             table = table.drop(columns="group")
             names.remove("group")
-        horizon, start = (self.settings[name] / DAYS_PER_YEAR for name in ("horizon", "start"))
+        start, horizon = (format_number(self.settings[name] / DAYS_PER_YEAR, 2, lang=lang) for name in _ENDS)
+        level = format_number(100 * self.settings["level"], 0, lang=lang)
         return Release(
             table,
             (Counted("persons", adds_up_within=(), derived=derived),
              Counted("events", of="persons", adds_up_within=(), derived=derived)),
-            f"Mean time without event between {start:.2f} and {horizon:.2f} years",
-            f"Years; {self.settings['variance']} variance, limits at {self.settings['level']:.0%}.",
-            labels={name: name.removeprefix("ci_").replace("_", " ").capitalize() for name in names},
+            words["title"].format(start, horizon), words["note"].format(words[self.settings["variance"]], level),
+            labels={name: words[name] for name in names},
         )  # fmt: skip
 
     def __str__(self) -> str:
@@ -98,6 +125,7 @@ class RestrictedMean:
         return f"<p>{html.escape(str(self))}</p>{body}"
 
 
+_ENDS = ("start", "horizon")
 _DAYS = ("mean", "se", "ci_low", "ci_high", "lost", "difference", "difference_low", "difference_high")
 
 

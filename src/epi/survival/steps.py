@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,32 @@ if TYPE_CHECKING:
 
 Lang = Literal["fr", "en"]
 Unit = Literal["days", "years"]
+T = TypeVar("T")
+
+
+def words_of(words: Mapping[str, T], lang: str) -> T:
+    """Give the words of a language.
+
+    Parameters
+    ----------
+    words : mapping
+        By language.
+    lang : str
+        The language.
+
+    Returns
+    -------
+    object
+        Its words.
+
+    Raises
+    ------
+    ParameterError
+        If the language is unknown.
+    """
+    if lang not in words:
+        raise ParameterError(f"lang is {lang!r}", "fr or en", "lang='en'")
+    return words[lang]
 
 
 def whole_days(times: ArrayLike, unit: Unit = "days") -> NDArray[np.int64]:
