@@ -13,6 +13,7 @@ from design import only
 from diseases import DISEASES, Disease
 
 from epi.codes import screening_calendar
+from epi.disclosure import read_policy
 from epi.errors import EstimationError
 from epi.plotting import Chart
 from epi.results import Counted, Release
@@ -79,7 +80,27 @@ def window_of(data: SurvivalData, minimum: int) -> CommonWindow:
     """
     if data.covariates["era"].nunique() < 2:
         raise EstimationError("all patients were born in the same era", "births before and after screening began")
-    return find_common_window(data, "era", minimum=minimum)
+    window = find_common_window(data, "era", minimum=minimum)
+    _check_left_out(data, window.inside)
+    return window
+
+
+def _check_left_out(data: SurvivalData, part: SurvivalData) -> None:
+    """Refuse a part whose numbers, beside those of all, give few patients or deaths back."""
+    least = read_policy().min_count
+    for era in data.covariates["era"].cat.categories:
+        sizes = zip(_sizes(data, era), _sizes(part, era), strict=True)
+        if any(0 < everybody - some < least for everybody, some in sizes):
+            raise EstimationError(
+                "few patients or deaths of an era are left out: the numbers of the others would give them back",
+                f"none left out, or {least}",
+            )
+
+
+def _sizes(data: SurvivalData, era: str) -> tuple[int, int]:
+    """Count the patients of an era, and their deaths."""
+    inside = (data.covariates["era"] == era).to_numpy()
+    return len(np.unique(data.person[inside])), int((data.event[inside] > 0).sum())
 
 
 def lexis_of(data: SurvivalData) -> Rates:
@@ -377,6 +398,7 @@ def fit_staggered(data: SurvivalData, key: str, *, minimum: int = 20) -> CoxMode
             f"two areas or more with {minimum} patients of each era",
         )
     inside = start.isin(kept).to_numpy()
+    _check_left_out(data, data.select(inside))
     data, start = data.select(inside), start[inside].reset_index(drop=True)
     first = sorted(kept)
     cuts = np.searchsorted(first, data.covariates["born"], side="right")
@@ -420,6 +442,30 @@ def detectable(forest: RatioForest, lang: str = "en") -> Release:
     )  # fmt: skip
 
 
+def by_era_where_enough(data: SurvivalData, lang: str = "en") -> SurvivalData:
+    """Take both eras of a disease together where one has few patients: the flow chart tells how many there are in all.
+
+    Parameters
+    ----------
+    data : SurvivalData
+        All diseases.
+    lang : {"en", "fr"}
+        Language.
+
+    Returns
+    -------
+    SurvivalData
+        The same, ``era`` being "all births" in such diseases.
+    """
+    people, least = data.covariates, read_policy().min_count
+    sizes = people.groupby(["disease", "era"], observed=False).size()
+    few = sizes[(sizes > 0) & (sizes < least)].index.get_level_values("disease")
+    whole = {"en": "all births", "fr": "toutes les naissances"}[lang]
+    categories = [*people["era"].cat.categories, whole]
+    era = pd.Categorical(people["era"].astype(str).where(~people["disease"].isin(few), whole), categories=categories)
+    return replace(data, covariates=people.assign(era=era))
+
+
 def follow_up_table(data: SurvivalData, lang: str = "en") -> Release:
     """Lay out who is followed: patients, deaths and person-years by disease and era.
 
@@ -451,7 +497,10 @@ def follow_up_table(data: SurvivalData, lang: str = "en") -> Release:
     }[lang]  # fmt: skip
     fallen = ("person_years", "entry")
     return Release(
-        table, (Counted("patients", derived=("deaths", *fallen)), Counted("deaths", of="patients")),
+        # The numbers of all patients and deaths are results of the study: a single hidden cell could be found.
+        table,
+        (Counted("patients", adds_up_within=(), derived=("deaths", *fallen)),
+         Counted("deaths", of="patients", adds_up_within=())),
         words[0], words[1], ("person_years",), dict(zip(table.columns, words[2:], strict=True)),
     )  # fmt: skip
 

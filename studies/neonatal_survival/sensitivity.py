@@ -88,4 +88,4 @@ def fit_variants(
         except EpiError as refusal:
             models[WORDS[name][at]] = refusal
     sizes: Mapping[str, SurvivalData] = {WORDS[name][at]: given() for name in ways}
-    return collect_ratios(models, term_of(given()), sizes=sizes)
+    return collect_ratios(models, term_of(given()), overlapping=True, sizes=sizes)

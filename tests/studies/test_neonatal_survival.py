@@ -117,6 +117,25 @@ def test_ascertainment_is_of_all_births_where_an_incidence_of_them_is_published(
         design.observed_births(frame, births, ["duchenne"])
 
 
+def test_eras_of_few_patients_are_taken_together_and_few_left_out_are_refused(study, nation):
+    design, effect, _ = study
+    whole = design.follow_members(nation, until=UNTIL)
+    pku = np.flatnonzero((whole.covariates["key"] == "pku") & (whole.covariates["era"] == design.ERAS["en"][0]))
+    kept = np.ones(len(whole), dtype=bool)
+    kept[pku[5:]] = False
+    grouped = effect.by_era_where_enough(whole.select(kept)).covariates
+    assert set(grouped.loc[grouped["key"] == "pku", "era"]) == {"all births"}
+    assert set(grouped.loc[grouped["key"] == "cf", "era"]) == set(design.ERAS["en"])
+    sickle = design.only(whole, "sickle_cell")
+    window = find_common_window(sickle, "era", minimum=20)
+    outside = (sickle.event > 0) & ((sickle.exit <= window.low) | (sickle.exit > window.high))
+    first = np.flatnonzero(outside & (sickle.covariates["era"] == design.ERAS["en"][0]).to_numpy())
+    fewer = np.ones(len(sickle), dtype=bool)
+    fewer[first[3:]] = False
+    with pytest.raises(EstimationError, match="would give them back"):
+        effect.window_of(sickle.select(fewer), 20)
+
+
 def test_excess_hazards_and_time_at_risk_are_of_the_window(study, nation):
     design, effect, _ = study
     data = design.only(design.follow_members(nation, until=UNTIL), "sickle_cell")

@@ -76,3 +76,21 @@ def test_rates_have_a_forest_too_and_kinds_are_not_mixed(forest):
     cox = fit_each({"control": parts["control"]}, lambda part: fit_cox(part, ["screened"]))
     with pytest.raises(ParameterError, match="the models tell of HR, RR"):
         collect_ratios(rates | cox, "screened")
+
+
+def test_counts_that_others_would_give_back_are_not_published(forest):
+    found, parts = forest
+    shown = check_release(found.release(), read_policy()).table.set_index("name")
+    # Without a ratio the counts are of everybody: beside those of the groups they would tell of a small one.
+    assert found.of("none")["persons"] == 20
+    assert shown.loc["none", ["persons", "events"]].isna().all()
+    ways = {"main": parts["large"], "fewer": parts["large"].select(np.arange(400) != 7), "few": parts["small"]}
+    choices = collect_ratios(fit_each(ways, lambda part: fit_cox(part, ["screened"])), "screened", overlapping=True)
+    shown = check_release(choices.release(), read_policy()).table.set_index("name")
+    assert shown.loc["main", "persons"] == 400
+    assert shown.loc["fewer", ["persons", "events", "events_with"]].isna().all()
+    assert shown.loc["fewer", "estimate"] > 0
+    assert np.isnan(shown.loc["few", "estimate"])
+    told = {row.stratum["analysis"]: row.n for row in choices.estimates("ratio")}
+    assert told["main"] == 400 and told["fewer"] is None and 0 < told["few"] < 11
+    assert choices.chart(lang="fr").figure(shown.reset_index()) is not None

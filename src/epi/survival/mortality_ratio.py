@@ -105,8 +105,9 @@ class MortalityRatio:
             labels |= {"observed": words["weighted"], "deaths": words["observed"]}
         return Release(
             kept,
-            (Counted("persons", derived=(counted, "expected", "person_years", *ratios)),
-             Counted(counted, of="persons", derived=ratios)),
+            # How many there are in all is mostly known: a single hidden group could be found.
+            (Counted("persons", adds_up_within=(), derived=(counted, "expected", "person_years", *ratios)),
+             Counted(counted, of="persons", adds_up_within=(), derived=ratios)),
             words["title"], note, ("person_years", *(["observed"] if weighted else [])), labels,
         )  # fmt: skip
 

@@ -100,8 +100,9 @@ class QuasiIndependence:
         level = format_number(100 * self.settings["level"], 0, lang=lang)
         return Release(
             kept,
-            (Counted("persons", derived=("events", *estimates)),
-             Counted("events", of="persons", derived=tuple(estimates))),
+            # How many there are in all is mostly known: a single hidden group could be found.
+            (Counted("persons", adds_up_within=(), derived=("events", *estimates)),
+             Counted("events", of="persons", adds_up_within=(), derived=tuple(estimates))),
             words["title"], words["note"].format(words[self.settings["test"]], level, whole),
             labels={name: words[name] for name in ("group", "persons", "events", *estimates)},
         )  # fmt: skip

@@ -29,9 +29,11 @@ if TYPE_CHECKING:
 
 _WORDS = {
     "en": {"name": "Analysis", "events_with": "Events at the value", "refused": "not estimable",
-           "note": "Limits at {level}.", "refusals": "Not estimable: {}."},
+           "note": "Limits at {level}.", "refusals": "Not estimable: {}.",
+           "overlapping": "Numbers are given for the first row: the others are of the same persons."},
     "fr": {"name": "Analyse", "events_with": "Événements à cette valeur", "refused": "non estimable",
-           "note": "Limites à {level}.", "refusals": "Non estimable : {}."},
+           "note": "Limites à {level}.", "refusals": "Non estimable : {}.",
+           "overlapping": "Les effectifs sont ceux de la première ligne : les autres sont des mêmes personnes."},
 }  # fmt: skip
 
 
@@ -46,7 +48,7 @@ class RatioForest:
         term's value; as many for a number), `ratio`, `ci_low`, `ci_high`, `p`, `se` (of the logarithm),
         `reason` (why there is none, empty where there is).
     settings : mapping
-        The term, the level, and what determined the models.
+        The term, the level, whether rows are of the same persons (`overlapping`), and what determined the models.
     """
 
     table: pd.DataFrame
@@ -91,16 +93,18 @@ class RatioForest:
             One for each model, its name as stratum; `n` is its persons or, where one side of the ratio has fewer
             events than may be published, those: the gate then hides it, as it does in :meth:`release`.
         """
-        least = published_least(None)
-        return [
-            Estimate(
-                result, row["ratio"], row["ci_low"], row["ci_high"], self.settings["measure"],
-                _rests_on(row, least),
+        least, found = published_least(None), []
+        for at, row in enumerate(self.table.to_dict("records")):
+            if row["reason"] or only not in (None, row["name"]):
+                continue
+            persons: int | None = _rests_on(row, least)
+            if self.settings["overlapping"] and at and persons is not None and persons >= least:
+                persons = None  # beside that of the first row it would tell of few
+            found.append(Estimate(
+                result, row["ratio"], row["ci_low"], row["ci_high"], self.settings["measure"], persons,
                 {"analysis": row["name"]}, {"term": self.settings["term"]},
-            )
-            for row in self.table.to_dict("records")
-            if not row["reason"] and only in (None, row["name"])
-        ]  # fmt: skip
+            ))  # fmt: skip
+        return found
 
     def release(self, *, title: str = "", lang: Lang = "en") -> Release:
         """Say what would be published.
@@ -115,7 +119,9 @@ class RatioForest:
         Returns
         -------
         Release
-            Persons, events and ratios; a ratio falls with the counts it comes from.
+            Persons, events and ratios; a ratio falls with the counts it comes from. A row without a ratio has no
+            counts: they would be of everybody, and beside those of groups give the small ones back. Where rows
+            are of the same persons only the first has counts: their differences would tell of few.
         """
         words = {**ratio_words(lang), **_WORDS[lang]}
         # Reasons may hold numbers of persons: what leaves says which models there are none of, not why.
@@ -129,6 +135,17 @@ class RatioForest:
             note += " " + words["refusals"].format(", ".join(refused))
         fallen = ("estimate", "ci_low", "ci_high", "p")
         columns = ["name", "persons", "events", "events_with", *fallen]
+        counted = ["persons", "events", "events_with"]
+        kept[counted] = kept[counted].astype("Int64")
+        untold = (self.table["reason"] != "").to_numpy()
+        if self.settings["overlapping"]:
+            later = np.arange(len(kept)) > 0
+            least = published_least(None)
+            few = [_rests_on(row, least) < least for row in self.table.to_dict("records")]
+            kept.loc[later & np.array(few, dtype=bool), list(fallen)] = np.nan
+            untold |= later
+            note += " " + words["overlapping"]
+        kept.loc[untold, counted] = pd.NA
         labels = {name: words[name].format(words[self.settings["measure"]]) for name in columns}
         counts = (
             Counted("persons", derived=("events", "events_with", *fallen)),
@@ -207,8 +224,9 @@ def fit_each(
 
 
 def collect_ratios(
-    models: Mapping[str, RatioTable | EpiError], term: str, *, sizes: Mapping[str, SurvivalData] | None = None
-) -> RatioForest:
+    models: Mapping[str, RatioTable | EpiError], term: str, *, sizes: Mapping[str, SurvivalData] | None = None,
+    overlapping: bool = False,
+) -> RatioForest:  # fmt: skip
     """Set one term's hazard ratio of several models side by side.
 
     Parameters
@@ -219,6 +237,9 @@ def collect_ratios(
         The term, as in the models' tables.
     sizes : mapping, optional
         Follow-ups of the models, to tell how many persons and events those have that could not be fitted.
+    overlapping : bool, optional
+        Whether the models are of the same persons, such as choices of analysis: counts of the first alone are then
+        published.
 
     Returns
     -------
@@ -262,7 +283,8 @@ def collect_ratios(
         raise ParameterError(
             f"the models tell of {', '.join(sorted(measures))}", "models of one kind", "a forest for each"
         )
-    settings = {"term": term, "level": level, "measure": next(iter(measures), "HR")}
+    settings = {"term": term, "level": level, "measure": next(iter(measures), "HR"),
+                "overlapping": overlapping}  # fmt: skip
     return RatioForest(pd.DataFrame(rows, columns=columns), settings)
 
 
