@@ -21,6 +21,7 @@ from epi.stats.intervals import check_level
 from epi.stats.notation import format_number, format_p
 from epi.survival.groups import By, split_groups
 from epi.survival.ranks import count_below
+from epi.survival.reporting import small_side
 from epi.survival.stays import whole_stays
 from epi.survival.steps import Lang, words_of
 
@@ -33,7 +34,8 @@ DIGITS = 3
 _WORDS = {
     "en": {
         "title": "Conditional Kendall's tau of entry and exit", "tsai": "Tsai's test",
-        "robust": "Wald test, variance over clusters", "none": "no pair can be compared", "within": " within groups",
+        "robust": "Wald test, variance over clusters", "hidden": "all in all hidden",
+        "none": "no pair can be compared", "within": " within groups",
         "whole": "tau{} {}, p {}", "group": "Group", "persons": "Persons", "events": "Events", "tau": "Tau",
         "ci_low": "Low", "ci_high": "High", "p": "p",
         "note": "{}; limits at {}% from the variance of a U-statistic; {}. Above zero those who enter late leave late.",
@@ -41,6 +43,7 @@ _WORDS = {
     "fr": {
         "title": "Tau de Kendall conditionnel de l'entrée et de la sortie", "tsai": "Test de Tsai",
         "robust": "Test de Wald, variance sur les grappes", "none": "aucune paire n'est comparable",
+        "hidden": "ensemble masqué",
         "within": " au sein des groupes", "whole": "tau{} {}, p {}", "group": "Groupe", "persons": "Personnes",
         "events": "Événements", "tau": "Tau", "ci_low": "Basse", "ci_high": "Haute", "p": "p",
         "note": "{} ; limites à {} % par la variance d'une U-statistique ; {}. Au-dessus de zéro, qui entre tard sort "
@@ -92,7 +95,9 @@ class QuasiIndependence:
         for name in estimates:
             kept[name] = kept[name].round(DIGITS)
         whole = words["none"]
-        if not np.isnan(self.tau):
+        if small_side(kept["persons"], kept["events"]):
+            whole = words["hidden"]
+        elif not np.isnan(self.tau):
             whole = words["whole"].format(
                 words["within"] if len(self.table) > 1 else "", format_number(self.tau, 3, lang=lang),
                 format_p(self.p, sign="= ", lang=lang),

@@ -85,6 +85,23 @@ def published_least(min_count: int | None) -> int:
     return floor if min_count is None else min_count
 
 
+def small_side(persons: pd.Series, events: pd.Series) -> bool:
+    """Say whether some group has too few persons with the event, or without, to be told.
+
+    Parameters
+    ----------
+    persons, events : pandas.Series
+        Numbers by group.
+
+    Returns
+    -------
+    bool
+        Whether one has.
+    """
+    least = published_least(None)
+    return bool(any(((side > 0) & (side < least)).any() for side in (events, persons - events)))
+
+
 def round_step(span: float, years: float | None) -> float:
     """Choose the distance of round times.
 

@@ -23,6 +23,7 @@ from epi.survival.counting import DayCounts
 from epi.survival.data import DAYS_PER_YEAR
 from epi.survival.groups import ALL, By, count_groups, split_groups
 from epi.survival.influence import place_rows
+from epi.survival.reporting import small_side
 from epi.survival.risk_sets import check_first_events, focus, risk_notes, wants_robust, where
 from epi.survival.steps import Lang, Unit, whole_days, words_of
 from epi.survival.window import check_inside
@@ -99,6 +100,10 @@ class RestrictedMean:
         derived = tuple(name for name in names if name not in ("group", "persons", "events"))
         other = [name for name in derived if name not in days]
         table[other] = table[other].round(4)
+        contrasts = [name for name in names if name.startswith(("difference", "ratio"))]
+        if contrasts and small_side(table["persons"], table["events"]):
+            # A contrast beside a mean that is shown would give the hidden group's back.
+            table[contrasts] = np.nan
         if (table["group"] == ALL).all():
             table = table.drop(columns="group")
             names.remove("group")

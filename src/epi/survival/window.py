@@ -32,6 +32,12 @@ KEY = "common_window"
 """Where data say that nothing outside their window may be estimated."""
 
 
+_LABELS = {
+    "group": "Group", "persons": "Persons", "persons_inside": "Persons in the window", "events": "Events",
+    "events_inside": "Events in the window",
+}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class CommonWindow:
     """The times at which every group has enough persons at risk.
@@ -111,16 +117,21 @@ class CommonWindow:
         Release
             Persons and events by group, in all and within the window; its limits in the note.
         """
+        from epi.survival.reporting import small_side
+
         kept = self.table[["group", "persons", "persons_inside", "events", "events_inside"]]
+        counts = [Counted("persons"), Counted("persons_inside", of="persons"), Counted("events", of="persons")]
+        if small_side(kept["persons_inside"], kept["events_inside"]):
+            # Those in the window without event could be found by subtraction.
+            kept = kept.drop(columns="events_inside")
+        else:
+            counts.append(Counted("events_inside", of="events"))
         return Release(
-            kept,
-            (Counted("persons"), Counted("persons_inside", of="persons"), Counted("events", of="persons"),
-             Counted("events_inside", of="events")),
+            kept, tuple(counts),
             f"Observed in every group: {self._words()}",
             f"Within it every group has {self.settings['minimum']} persons at risk or more, all the time. "
             f"{self.settings['why']}",
-            labels={"group": "Group", "persons": "Persons", "persons_inside": "Persons in the window",
-                    "events": "Events", "events_inside": "Events in the window"},
+            labels={str(name): _LABELS[str(name)] for name in kept},
         )  # fmt: skip
 
     def chart(self, *, lang: Lang = "en", min_count: int | None = None, years: float | None = None) -> Chart:
