@@ -13,6 +13,7 @@ from epi.plotting import GRID, MUTED, PALETTE, Chart, new_figure
 from epi.stats.notation import format_number
 from epi.survival.crude_reporting import HEADINGS, release_crude
 from epi.survival.data import DAYS_PER_YEAR, SCALE_WORDS
+from epi.survival.few import published_least
 from epi.survival.groups import ALL
 from epi.survival.picture import (
     draw_nothing,
@@ -23,7 +24,6 @@ from epi.survival.picture import (
     tick_step,
     write_numbers,
 )
-from epi.survival.reporting import published_least
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

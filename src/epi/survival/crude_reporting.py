@@ -11,8 +11,9 @@ import numpy as np
 
 from epi.survival.crude_variance import DISEASE, POPULATION
 from epi.survival.data import DAYS_PER_YEAR
+from epi.survival.few import published_least
 from epi.survival.groups import count_groups
-from epi.survival.reporting import DECIMALS, declare, published_least, reporting_rows
+from epi.survival.reporting import DECIMALS, declare, reporting_rows
 
 if TYPE_CHECKING:
     from epi.results import Release

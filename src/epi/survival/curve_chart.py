@@ -17,6 +17,7 @@ from epi.errors import ParameterError
 from epi.plotting import GRID, MUTED, PALETTE, Chart, new_figure
 from epi.stats.notation import format_number
 from epi.survival.data import DAYS_PER_YEAR, SCALE_WORDS
+from epi.survival.few import published_least
 from epi.survival.groups import ALL
 from epi.survival.incidence import incidence_columns
 from epi.survival.picture import (
@@ -30,7 +31,6 @@ from epi.survival.picture import (
 )
 from epi.survival.reporting import (
     LABELS,
-    published_least,
     release_hazard,
     release_incidence,
     release_net,

@@ -64,7 +64,7 @@ class ImmortalTime:
             Persons, events and person-years by status, misclassified time beside; the ratios in the note are left
             out where an exposed or unexposed number of events would tell of few persons.
         """
-        from epi.survival.reporting import published_least
+        from epi.survival.few import published_least
 
         kept = self.table[["status", "persons", "events", "person_years", "wrong_years"]].copy()
         for name in ("person_years", "wrong_years"):

@@ -132,13 +132,8 @@ def net_limits(
         Limits, never below 0; missing until the first death, since nothing tells how far the estimate may be off, and
         at 0 on the logarithmic scale.
     """
-    half = float(stats.norm.ppf(0.5 + level / 2)) * np.where(error > 0, error, np.nan)
-    if interval == "plain":
-        return np.maximum(value - half, 0), value + half
-    with np.errstate(divide="ignore", invalid="ignore"):
-        inside = np.where(value > 0, value, np.nan)
-        ratio = np.exp(half / inside)
-    return inside / ratio, inside * ratio
+    with np.errstate(over="ignore"):
+        return hazard_limits(value, np.where(error > 0, error, np.nan), interval, level)
 
 
 def reached(

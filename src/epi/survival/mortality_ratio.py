@@ -89,15 +89,8 @@ class MortalityRatio:
         if (kept["group"] == ALL).all():
             kept = kept.drop(columns="group")
         counted = "deaths" if weighted else "observed"
-        ratios = (
-            *(["observed"] if weighted else []),
-            "smr",
-            "ci_low",
-            "ci_high",
-            "excess",
-            "excess_low",
-            "excess_high",
-        )
+        heavy = ("observed",) if weighted else ()
+        ratios = (*heavy, "smr", "ci_low", "ci_high", "excess", "excess_low", "excess_high")
         limits = words[str(self.settings["limits"])]
         note = words["note"].format(self.settings["life_table"], limits.format(f"{self.settings['level']:.0%}"))
         labels = {str(name): words[str(name)] for name in kept}
@@ -108,7 +101,7 @@ class MortalityRatio:
             # How many there are in all is mostly known: a single hidden group could be found.
             (Counted("persons", adds_up_within=(), derived=(counted, "expected", "person_years", *ratios)),
              Counted(counted, of="persons", adds_up_within=(), derived=ratios)),
-            words["title"], note, ("person_years", *(["observed"] if weighted else [])), labels,
+            words["title"], note, ("person_years", *heavy), labels,
         )  # fmt: skip
 
     def __str__(self) -> str:

@@ -21,9 +21,10 @@ from epi.errors import DisclosureError, ParameterError
 from epi.survival.counting import count_days
 from epi.survival.curves import whole_days
 from epi.survival.data import DAYS_PER_YEAR
+from epi.survival.few import published_least
 from epi.survival.groups import ALL
 from epi.survival.limits import IntervalScale, check_interval, probability_limits
-from epi.survival.reporting import declare, published_least, read_published, reporting_rows
+from epi.survival.reporting import declare, read_published, reporting_rows
 from epi.survival.window import check_inside, window_start
 
 if TYPE_CHECKING:

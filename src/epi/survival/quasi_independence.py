@@ -19,9 +19,9 @@ from epi.errors import ParameterError
 from epi.results import Counted, Release
 from epi.stats.intervals import check_level
 from epi.stats.notation import format_number, format_p
+from epi.survival.few import small_side
 from epi.survival.groups import By, split_groups
 from epi.survival.ranks import count_below
-from epi.survival.reporting import small_side
 from epi.survival.stays import whole_stays
 from epi.survival.steps import Lang, words_of
 

@@ -18,8 +18,8 @@ from epi.errors import EpiError, EstimationError, ParameterError
 from epi.plotting import Chart
 from epi.results import Counted, Estimate, Release
 from epi.stats.notation import format_number
+from epi.survival.few import published_least
 from epi.survival.ratio_chart import DIGITS, MEASURES, RATIOS, Lang, draw_rows, ratio_words, values_of
-from epi.survival.reporting import published_least
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from epi.disclosure.door import read_granted
-from epi.disclosure.policy import read_policy
 from epi.errors import DisclosureError, ParameterError
 from epi.results import Counted, Release
 from epi.survival.counting import DayCounts, after_days
 from epi.survival.data import DAYS_PER_YEAR
+from epi.survival.few import published_least
 from epi.survival.groups import ALL, count_groups
 from epi.survival.incidence import incidence_columns
 
@@ -59,47 +58,6 @@ def tells_of_death(data: SurvivalData) -> bool:
         Whether it is.
     """
     return tuple(data.causes) in (("death",), ("décès",))
-
-
-def published_least(min_count: int | None) -> int:
-    """Give the fewest persons an interval may tell of.
-
-    Parameters
-    ----------
-    min_count : int or None
-        What is asked for; never less than the policy in force, which is the default.
-
-    Returns
-    -------
-    int
-        Number of persons.
-
-    Raises
-    ------
-    ParameterError
-        If less than the policy allows is asked for.
-    """
-    floor = read_policy().for_protocol(read_granted()).min_count
-    if min_count is not None and min_count < floor:
-        raise ParameterError(f"min_count is {min_count}", f"{floor} or more: the disclosure policy")
-    return floor if min_count is None else min_count
-
-
-def small_side(persons: pd.Series, events: pd.Series) -> bool:
-    """Say whether some group has too few persons with the event, or without, to be told.
-
-    Parameters
-    ----------
-    persons, events : pandas.Series
-        Numbers by group.
-
-    Returns
-    -------
-    bool
-        Whether one has.
-    """
-    least = published_least(None)
-    return bool(any(((side > 0) & (side < least)).any() for side in (events, persons - events)))
 
 
 def round_step(span: float, years: float | None) -> float:

@@ -21,9 +21,9 @@ from epi.stats.intervals import check_level
 from epi.stats.notation import format_number
 from epi.survival.counting import DayCounts
 from epi.survival.data import DAYS_PER_YEAR
+from epi.survival.few import small_side
 from epi.survival.groups import ALL, By, count_groups, split_groups
 from epi.survival.influence import place_rows
-from epi.survival.reporting import small_side
 from epi.survival.risk_sets import check_first_events, focus, risk_notes, wants_robust, where
 from epi.survival.steps import Lang, Unit, whole_days, words_of
 from epi.survival.window import check_inside

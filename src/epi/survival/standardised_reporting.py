@@ -16,8 +16,9 @@ import pandas as pd
 from epi.errors import DisclosureError
 from epi.survival.counting import after_days
 from epi.survival.data import DAYS_PER_YEAR
+from epi.survival.few import published_least
 from epi.survival.groups import count_groups
-from epi.survival.reporting import DECIMALS, declare, published_least, reporting_days, round_step
+from epi.survival.reporting import DECIMALS, declare, reporting_days, round_step
 
 if TYPE_CHECKING:
     from epi.results import Release

@@ -19,6 +19,7 @@ from epi.errors import EstimationError, ParameterError
 from epi.results import Counted, Release
 from epi.survival.counting import after_days
 from epi.survival.data import DAYS_PER_YEAR, SCALE_WORDS
+from epi.survival.few import small_side
 from epi.survival.groups import By, count_groups, split_groups
 from epi.survival.steps import Lang, Unit, whole_days
 
@@ -117,8 +118,6 @@ class CommonWindow:
         Release
             Persons and events by group, in all and within the window; its limits in the note.
         """
-        from epi.survival.reporting import small_side
-
         kept = self.table[["group", "persons", "persons_inside", "events", "events_inside"]]
         counts = [Counted("persons"), Counted("persons_inside", of="persons"), Counted("events", of="persons")]
         if small_side(kept["persons_inside"], kept["events_inside"]):

@@ -12,9 +12,10 @@ from epi.plotting import ACCENT, GRID, MUTED, PALETTE, Chart, new_figure
 from epi.stats.notation import format_number
 from epi.survival.curve_chart import headings
 from epi.survival.data import DAYS_PER_YEAR, SCALE_WORDS
+from epi.survival.few import published_least
 from epi.survival.groups import count_groups
 from epi.survival.picture import draw_nothing, dress_figure
-from epi.survival.reporting import declare, published_least, reporting_rows
+from epi.survival.reporting import declare, reporting_rows
 
 if TYPE_CHECKING:
     import pandas as pd
