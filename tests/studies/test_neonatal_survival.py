@@ -25,7 +25,7 @@ OPTIONS = {"born_from": "1965-01-01", "until": UNTIL}
 @pytest.fixture(scope="module")
 def study():
     sys.path.insert(0, str(STUDY))
-    for name in ("design", "effect", "diseases", "sensitivity"):
+    for name in ("design", "effect", "diseases", "sensitivity", "tables"):
         sys.modules.pop(name, None)  # another study has modules of these names
     import design
     import effect
@@ -33,7 +33,7 @@ def study():
 
     yield design, effect, sensitivity
     sys.path.remove(str(STUDY))
-    for name in ("design", "effect", "diseases", "sensitivity"):
+    for name in ("design", "effect", "diseases", "sensitivity", "tables"):
         sys.modules.pop(name, None)
 
 
@@ -119,11 +119,13 @@ def test_ascertainment_is_of_all_births_where_an_incidence_of_them_is_published(
 
 def test_eras_of_few_patients_are_taken_together_and_few_left_out_are_refused(study, nation):
     design, effect, _ = study
+    import tables
+
     whole = design.follow_members(nation, until=UNTIL)
     pku = np.flatnonzero((whole.covariates["key"] == "pku") & (whole.covariates["era"] == design.ERAS["en"][0]))
     kept = np.ones(len(whole), dtype=bool)
     kept[pku[5:]] = False
-    grouped = effect.by_era_where_enough(whole.select(kept)).covariates
+    grouped = tables.by_era_where_enough(whole.select(kept)).covariates
     assert set(grouped.loc[grouped["key"] == "pku", "era"]) == {"all births"}
     assert set(grouped.loc[grouped["key"] == "cf", "era"]) == set(design.ERAS["en"])
     sickle = design.only(whole, "sickle_cell")
