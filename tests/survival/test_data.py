@@ -7,7 +7,13 @@ import pandas as pd
 import pytest
 
 from epi.errors import DataError, ParameterError
-from epi.survival import build_survival
+from epi.survival import (
+    build_survival,
+    estimate_cumulative_hazard,
+    estimate_cumulative_incidence,
+    estimate_rmst,
+    estimate_survival,
+)
 
 
 def table(**columns):
@@ -108,3 +114,89 @@ def test_causes_are_taken_one_by_one_or_together():
     with pytest.raises(ParameterError, match="no cause is named"):
         data.cause_number()
     assert "transplant" in data._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (np.ones(2, dtype=bool), "the mask has 2 values"),
+        (np.array([True, None, False], dtype=object), "rows is of type object"),
+        ([0, 0], "positions stand twice"),
+        ([-1], "positions lie outside the rows"),
+        ([3], "positions lie outside the rows"),
+        ([0.5], "rows is of type float64"),
+        (["a"], "rows is of type"),
+        (None, "rows is of type NoneType"),
+        ([], "no row is left"),
+    ],
+)
+def test_rows_that_cannot_be_meant_are_refused(rows, words):
+    with pytest.raises(ParameterError, match=words):
+        build(table()).select(rows)
+
+
+def test_a_mask_of_objects_is_a_mask():
+    data = build(table())
+    assert len(data.select(np.array([True, False, True], dtype=object))) == 2
+    assert len(data.select(pd.Series([True, False, False], index=[9, 8, 7]))) == 1
+
+
+def test_entries_spread_before_time_zero_are_late_ones():
+    frame = pd.DataFrame({"entry": [-100, -50, -100], "exit": [10, 20, 30], "died": [1, 0, 1]})
+    assert build_survival(frame, entry="entry", exit="exit", event="died").delayed
+    assert not build_survival(frame.assign(entry=-100), entry="entry", exit="exit", event="died").delayed
+    assert not build_survival(frame, exit="exit", event="died").delayed
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"causes": "death"}, "causes is 'death'"),
+        ({"causes": 3}, "causes is 3"),
+        ({"censored": "alive"}, "censored is 'alive'"),
+        ({"causes": {1: None}}, "otherwise than by texts"),
+        ({"causes": {"death": 1}}, "otherwise than by texts"),
+        ({"causes": []}, "causes names no event"),
+    ],
+)
+def test_causes_that_would_be_read_letter_by_letter_are_refused(options, words):
+    with pytest.raises(ParameterError, match=words):
+        build(table(), **options)
+
+
+def test_other_faults_of_a_table_are_told():
+    frame = table()
+    with pytest.raises(DataError, match="several columns died"):
+        build(pd.concat([frame, frame[["died"]]], axis=1))
+    with pytest.raises(DataError, match="holds numbers, and causes= names other codes"):
+        build(frame, causes={"one": "death"})
+    far = pd.DataFrame({"entry": [0, 1], "exit": [10**13, 10**13 + 1], "died": [1, 0]})
+    with pytest.raises(DataError, match="more than 300 years from 1970"):
+        build_survival(far, entry="entry", exit="exit", event="died", scale="calendar")
+
+
+def test_groups_that_print_alike_are_not_mixed():
+    seen = pd.DataFrame({"exit": [10, 20, 30, 40], "died": [1, 1, 0, 1]})
+    fine = build_survival(seen.assign(dose=[1.0000001, 1.0000002, 0.1, 2.0]), exit="exit", event="died")
+    assert estimate_survival(fine, by="dose").groups == ("0.1", "1.0000001", "1.0000002", "2")
+    mixed = build_survival(seen.assign(code=[1, "1", 2, 2]), exit="exit", event="died")
+    with pytest.raises(DataError, match="1 value of code prints like other values"):
+        estimate_survival(mixed, by="code")
+
+
+def test_limits_need_an_error():
+    """Before the first event, and where nobody has it, no scale has limits: those of no width would claim certainty."""
+    seen = pd.DataFrame({"exit": [10, 20, 30, 40], "died": [0, 1, 0, 0]})
+    data = build_survival(seen, exit="exit", event="died")
+    for interval in ("log-log", "log", "plain", "logit", "arcsin"):
+        read = estimate_survival(data, interval=interval).at([5, 10, 20])
+        assert read["survival"].tolist() == pytest.approx([1.0, 1.0, 2 / 3])
+        assert read["ci_low"].isna().tolist() == [True, True, False]
+        assert read["ci_high"].isna().tolist() == [True, True, False]
+        incidence = estimate_cumulative_incidence(data, interval=interval).at([5, 10, 20])
+        assert incidence["ci_low"].isna().tolist() == [True, True, False]
+    for scale in ("log", "plain"):
+        hazard = estimate_cumulative_hazard(data, interval=scale).at([5, 10, 20])
+        assert hazard["ci_high"].isna().tolist() == [True, True, False]
+    mean = estimate_rmst(data, 40).table.iloc[0]
+    assert mean["ci_high"] <= 40

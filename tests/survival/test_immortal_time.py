@@ -141,3 +141,12 @@ def test_what_leaves_passes_the_gate() -> None:
     assert "Ratio" not in few.note
     table = check_release(few, read_policy()).table
     assert table["person_years"].isna().any()
+
+
+def test_clusters_leave_ratios_without_limits() -> None:
+    seen = pd.DataFrame({"exit": [1000] * 40, "died": [1] * 11 + [0] * 29, "treated": ([0, None] * 20),
+                         "c": np.arange(40) % 7})  # fmt: skip
+    found = check_immortal_time(build_survival(seen, exit="exit", event="died", cluster="c"), "treated")
+    assert found.rates["ratio"].notna().all()
+    assert found.rates[["ci_low", "ci_high"]].isna().all(axis=None)
+    assert "clusters are not" in str(found)

@@ -109,7 +109,24 @@ def test_what_leaves_passes_the_gate(table: pd.DataFrame) -> None:
         assert not decision.n_hidden
         figure = chart.figure(decision.table)
         assert words in [text.get_text() for text in figure.axes[1].get_legend().get_texts()]
-    few = check_lead_time(ages(table.head(150)), "era", diagnosis="found", years=1).chart()
+    few = check_lead_time(ages(table.head(150)), "era", diagnosis="found", years=3).chart()
     decision = check_release(few.release(), read_policy())
     assert decision.table[["since_diagnosis_survival", "age_survival"]].isna().any(axis=None)
     few.figure(decision.table)
+
+
+def test_ages_are_weighted_as_survival_is(table: pd.DataFrame) -> None:
+    """Weights of whole numbers count as copies; those of one change the quartiles by less than a day's neighbour."""
+    small = table.head(400).assign(w=np.arange(400) % 3 + 1)
+    heavy = check_lead_time(ages(small, weight="w"), "era", diagnosis="found", years=4).table
+    copies = small.loc[small.index.repeat(small["w"])].reset_index(drop=True).assign(w=1.0)
+    light = check_lead_time(ages(copies, weight="w"), "era", diagnosis="found", years=4).table
+    assert heavy[["age_q1", "age_median", "age_q3"]].equals(light[["age_q1", "age_median", "age_q3"]])
+    plain = check_lead_time(ages(small.drop(columns="w")), "era", diagnosis="found", years=4).table
+    assert not heavy["age_median"].equals(plain["age_median"])
+
+
+def test_no_event_leaves_a_difference_without_limits(table: pd.DataFrame) -> None:
+    alive = check_lead_time(ages(table.assign(died=False)), "era", diagnosis="found", years=4).survival
+    assert alive["difference"].eq(0).all()
+    assert alive[["difference_low", "difference_high"]].isna().all(axis=None)

@@ -6,6 +6,7 @@ Reference: ``tests/oracle/mortality_ratio.R`` (survival, relsurv's data, sandwic
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pandas as pd
 import pytest
 
 from epi.disclosure import check_release, read_policy
+from epi.errors import ParameterError
 from epi.survival import build_survival, estimate_smr
 from survival.test_net import dated, slopop  # noqa: F401  # the fixture of relsurv's table
 
@@ -96,3 +98,18 @@ def test_weighted_deaths_pass_the_gate_with_the_persons_they_come_from(slopop): 
         assert shown.loc["M", ["deaths", "observed", "smr"]].isna().all()
         assert shown["persons"].notna().all()
     assert "limites" in release.note
+
+
+def test_what_the_life_table_says_of_itself_is_kept_and_causes_are_told(slopop):  # noqa: F811
+    noted = replace(slopop, notes=("ages over 100 are taken as 100",))
+    frame = read("rdata", False)
+    frame["stat"] = np.where(frame["stat"] == 1, 1 + np.arange(len(frame)) % 2, 0)
+    data = build_survival(
+        frame, entry="begin", exit="end", event="stat", causes={1: "heart", 2: "other"}, origin="start", birth="born"
+    )
+    found = estimate_smr(data, noted, by="sex")
+    assert found.notes[0] == "ages over 100 are taken as 100"
+    assert "deaths of all causes count (heart, other)" in str(found)
+    assert "Deaths of all causes count" in found.release().note
+    with pytest.raises(ParameterError, match="lang is 'de'"):
+        found.release(lang="de")

@@ -316,7 +316,9 @@ def _row(
 
     beta, error = fitted.term(name)
     degrees = fitted.degrees_of(name)
-    if not (error > 0 and degrees > 0):
+    if degrees == 0:
+        return {**row, **hollow, "reason": "it rests on one cluster, over which no error is known"}
+    if not error > 0:
         return {**row, **hollow, "reason": "its robust standard error is zero"}
     interval = wald_interval(beta, error, log=True, level=level, degrees=degrees)
     return {

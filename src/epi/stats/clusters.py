@@ -36,13 +36,16 @@ class ClusterCovariance:
         p x p.
     degrees : numpy.ndarray
         Degrees of freedom of each contrast asked for; infinite for CR1.
-    pieces : _Pieces or None, optional
-        What Satterthwaite's degrees of freedom are computed from; None for CR1.
+    pieces : _Pieces
+        What degrees of freedom are computed from.
+    correction : {"CR2", "CR1"}
+        Of the variance.
     """
 
     matrix: Array
     degrees: Array
-    pieces: _Pieces | None = None
+    pieces: _Pieces
+    correction: Correction
 
     def degrees_of(self, contrast: Array) -> float:
         """Give the degrees of freedom of a linear combination.
@@ -55,9 +58,9 @@ class ClusterCovariance:
         Returns
         -------
         float
-            Satterthwaite's; infinite for CR1.
+            Satterthwaite's, infinite for CR1; zero where one cluster alone determines a part of it.
         """
-        return np.inf if self.pieces is None else _satterthwaite(self.pieces, contrast)
+        return _degrees(self.pieces, contrast, self.correction)
 
     def wald(self, coefficients: Array, contrasts: Array) -> WaldTest:
         """Test that some linear combinations are all zero.
@@ -77,8 +80,10 @@ class ClusterCovariance:
         """
         found = contrasts @ coefficients
         q = len(contrasts)
+        if any(_rests_on_one(self.pieces, contrast) for contrast in contrasts):
+            return WaldTest(np.nan, q, 0.0, np.nan)
         statistic = float(found @ np.linalg.solve(contrasts @ self.matrix @ contrasts.T, found))
-        if self.pieces is None:
+        if self.correction == "CR1":
             return wald_test(statistic, q, np.inf)
         eta = _wishart_degrees(self.pieces, contrasts)
         if eta <= q - 1:
@@ -178,19 +183,35 @@ def cluster_covariance(
     for cluster, rows in zip(codes[order][edges], np.split(order, edges[1:]), strict=True):
         information[cluster] = (x[rows] * weight[rows, None]).T @ x[rows]
     bread = np.linalg.inv(information.sum(axis=0))
-    if correction == "CR1":
-        matrix = bread @ (scores.T @ scores) @ bread * count / (count - 1)
-        return ClusterCovariance(matrix, np.full(len(contrasts), np.inf))
     root = np.linalg.cholesky(bread)
     leverage, axes = np.linalg.eigh(root.T @ information @ root)
     left = 1 - np.clip(leverage, 0, 1)
     inflation = np.where(left > _DETERMINED, 1 / np.sqrt(np.maximum(left, _DETERMINED)), 0)
-    turned = np.einsum("gij,gi->gj", axes, scores @ root) * inflation
-    adjusted = np.einsum("gij,gj->gi", axes, turned)
-    matrix = root @ (adjusted.T @ adjusted) @ root.T
     pieces = _Pieces(root, axes, np.clip(leverage, 0, None), inflation)
-    degrees = np.array([_satterthwaite(pieces, contrast) for contrast in contrasts])
-    return ClusterCovariance(matrix, degrees, pieces)
+    if correction == "CR1":
+        matrix = bread @ (scores.T @ scores) @ bread * count / (count - 1)
+    else:
+        turned = np.einsum("gij,gi->gj", axes, scores @ root) * inflation
+        adjusted = np.einsum("gij,gj->gi", axes, turned)
+        matrix = root @ (adjusted.T @ adjusted) @ root.T
+    degrees = np.array([_degrees(pieces, contrast, correction) for contrast in contrasts])
+    return ClusterCovariance(matrix, degrees, pieces, correction)
+
+
+def _degrees(pieces: _Pieces, contrast: Array, correction: Correction) -> float:
+    if _rests_on_one(pieces, contrast):
+        return 0.0
+    return np.inf if correction == "CR1" else _satterthwaite(pieces, contrast)
+
+
+def _rests_on_one(pieces: _Pieces, contrast: Array) -> bool:
+    """Tell whether one cluster alone determines a part of a combination of coefficients.
+
+    Along such a part its residuals add up to nothing: no variance over clusters tells of it.
+    """
+    along = np.swapaxes(pieces.axes, 1, 2)[pieces.inflation == 0]
+    turned = pieces.root.T @ contrast
+    return bool((np.abs(along @ turned) > 1e-6 * np.linalg.norm(turned)).any())
 
 
 def _satterthwaite(pieces: _Pieces, contrast: Array) -> float:

@@ -7,6 +7,7 @@ message, by column and number of rows, never by a person's value.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 from epi.errors import DataError, ParameterError
 from epi.survival.data import DAYS_PER_YEAR, LONGEST, SCALES, Scale, SurvivalData
 
+LONGEST_CALENDAR = 300
+"""Years from 1970: days beyond are in another unit, such as seconds."""
 EARLIEST = -50
 """Years before time zero: a sickness may begin before its diagnosis, never generations before."""
 
@@ -102,6 +105,7 @@ def build_survival(
     _check_columns(table, [name for name in named if name is not None])
     if scale not in SCALES:
         raise ParameterError(f"scale is {scale!r}", f"one of {', '.join(SCALES)}", "scale='age'")
+    _check_wording(causes, censored)
     if not len(table):
         raise DataError("the table has no row", "at least one person at risk")
     faults = _Faults()
@@ -147,11 +151,33 @@ def build_survival(
 
 
 def _check_columns(table: pd.DataFrame, names: Iterable[str]) -> None:
-    absent = sorted({name for name in names if name not in table.columns})
+    twice = sorted({str(name) for name in table.columns[table.columns.duplicated()]})
+    if twice:
+        raise DataError(f"the table has several columns {', '.join(twice)}", "each column once",
+                        "table.loc[:, ~table.columns.duplicated()], where they are the same")  # fmt: skip
+    absent = sorted({str(name) for name in names if name not in table.columns})
     if absent:
         raise ParameterError(
             f"the table has no column {', '.join(absent)}", f"some of {', '.join(map(str, table.columns))}"
         )
+
+
+def _check_wording(causes: Any, censored: Any) -> None:
+    """Refuse causes and texts that cannot be meant: a text alone would be read letter by letter."""
+    for name, value, expected, example in (
+        ("causes", causes, "codes with their names, or a list of texts", "{1: 'death'}, or ['death']"),
+        ("censored", censored, "a list of texts", "['alive']"),
+    ):
+        if isinstance(value, str) or not isinstance(value, Iterable | None):
+            raise ParameterError(f"{name} is {value!r}", expected, f"{name}={example}")
+    words = list(causes.values()) if isinstance(causes, Mapping) else list(causes or ())
+    if not all(isinstance(word, str) and word for word in words):
+        raise ParameterError(
+            "causes names events otherwise than by texts", "a text for each code",
+            "causes={1: 'death', 2: 'transplant'}",
+        )  # fmt: skip
+    if causes is not None and not words:
+        raise ParameterError("causes names no event", "one or more", "causes={1: 'death'}")
 
 
 def _days(column: pd.Series, name: str | None, faults: _Faults) -> NDArray[np.int64] | None:
@@ -192,7 +218,10 @@ def _times(
     else:
         faults.append(f"{name} holds {_kind(column)}, not days or dates: pd.to_datetime(table[{name!r}]) for dates")
         return None
-    if scale != "calendar":
+    if scale == "calendar":
+        faults.add(np.abs(times) > LONGEST_CALENDAR * DAYS_PER_YEAR,
+                   f"{name} is more than {LONGEST_CALENDAR} years from 1970: days since then are expected")  # fmt: skip
+    else:
         faults.add(times > LONGEST * DAYS_PER_YEAR, f"{name} is beyond {LONGEST} years: days are expected")
         earliest = 0 if scale == "age" else EARLIEST * DAYS_PER_YEAR
         words = "before birth" if scale == "age" else f"more than {-EARLIEST} years before time zero"
@@ -235,9 +264,12 @@ def _coded_events(
     if causes is None:
         wording: dict[float, str] = {1.0: "event"}
     elif isinstance(causes, Mapping):
-        wording = {float(code): str(word) for code, word in causes.items()}
+        if not all(isinstance(code, Real) for code in causes):
+            faults.append(f"{name} holds numbers, and causes= names other codes: write causes={{1: 'death'}}")
+            return None, ()
+        wording = {float(code): word for code, word in causes.items()}
     else:
-        wording = {float(at): str(word) for at, word in enumerate(causes, start=1)}
+        wording = {float(at): word for at, word in enumerate(causes, start=1)}
     if 0.0 in wording:
         faults.append("causes= names the code 0, which means no event")
         return None, ()

@@ -12,12 +12,14 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from epi.errors import ParameterError
+from epi.errors import EstimationError, ParameterError
 from epi.results import Counted, Release
 from epi.stats.notation import format_number, format_p
 from epi.survival.counting import count_days, stated_order
-from epi.survival.groups import By, split_groups
+from epi.survival.few import small_side
+from epi.survival.groups import By, split_groups, unused_strata
 from epi.survival.risk_sets import check_first_events, wants_robust
+from epi.survival.robust import FEW_CLUSTERS, ROUNDING, few_note, unit_words
 from epi.survival.steps import Lang, words_of
 
 if TYPE_CHECKING:
@@ -31,7 +33,8 @@ TESTS: tuple[Test, ...] = ("log-rank", "gehan", "tarone-ware", "peto", "fleming-
 
 _WORDS: dict[str, dict[str, Any]] = {
     "en": {
-        "group": "Group", "persons": "Persons", "events": "Events", "none": "no statistic", "within": " within strata",
+        "group": "Group", "persons": "Persons", "events": "Events", "none": "no statistic",
+        "hidden": "result hidden: small counts", "within": " within strata",
         "chi": "chi-square {}, p {}", "df": "{} degree{} of freedom", "names": (),
         "note": "{}, {}; {}.",
         "variances": {"hypergeometric": "hypergeometric variance", "robust": "robust variance",
@@ -39,6 +42,7 @@ _WORDS: dict[str, dict[str, Any]] = {
     },
     "fr": {
         "group": "Groupe", "persons": "Personnes", "events": "Événements", "none": "pas de statistique",
+        "hidden": "résultat masqué : petits effectifs",
         "within": " au sein des strates", "chi": "khi-deux {}, p {}", "df": "{} degré{} de liberté",
         "note": "{}, {} ; {}.",
         "names": (
@@ -98,7 +102,10 @@ class Comparison:
         words, settings = words_of(_WORDS, lang), self.settings
         number = partial(format_number, lang=lang)
         result = words["none"]
-        if not np.isnan(self.statistic):
+        if small_side(self.table["persons"], self.table["events"]):
+            # Of two groups a chi-square gives the hidden events of one back.
+            result = words["hidden"]
+        elif not np.isnan(self.statistic):
             result = words["chi"].format(number(self.statistic, 2), format_p(self.p, sign="= ", lang=lang))
         degrees = words["df"].format(self.df, "s" if self.df > 1 else "")
         # A French name stands for the English one up to what the test is of.
@@ -169,6 +176,8 @@ def compare_survival(
     ------
     ParameterError
         If an option is unknown, there is one group only, or scores do not fit the groups.
+    EstimationError
+        If a robust test has no more clusters than degrees of freedom.
 
     Notes
     -----
@@ -218,8 +227,19 @@ def compare_survival(
         spread = weight**2 * events * np.where(total > 1, (total - events) / np.maximum(total - 1, 1e-300), 0.0)
         variance += np.diag((spread * share).sum(axis=1)) - (spread * share) @ share.T
     score = weighted - expected
+    notes = strata_notes(data, by, strata)
     if residuals is not None:
-        variance = _robust(data, residuals)
+        variance, units = _robust(data, residuals)
+        needed = 2 if scores is not None else size
+        if 0 < units < needed:
+            what = unit_words(data)
+            raise EstimationError(
+                f"a robust test of {size} groups cannot be made of {units} {what if units > 1 else what[:-1]}",
+                f"{needed} {what} or more: of fewer the statistic is their number, whatever happened",
+                "compare fewer groups, or smaller clusters",
+            )  # fmt: skip
+        if units < FEW_CLUSTERS and data.cluster is not None:
+            notes.append(few_note(units))
     if scores is None:
         statistic, df = quadratic(score, variance)
     else:
@@ -230,7 +250,6 @@ def compare_survival(
     table = pd.DataFrame(
         {"group": labels, "persons": people, "events": happened, "observed": weighted, "expected": expected}
     )
-    notes = []
     if df < size - 1 and scores is None:
         notes.append("groups without anybody at risk when events happen are left out of the test")
     if np.isnan(statistic):
@@ -314,6 +333,24 @@ def _weigher(test: Test, rho: float, gamma: float) -> Any:
     return weigh
 
 
+def strata_notes(data: SurvivalData, by: By, strata: By) -> list[str]:
+    """Say that a test leaves the strata of the data aside.
+
+    Parameters
+    ----------
+    data : SurvivalData
+        Follow-up.
+    by, strata : str, sequence of str or None
+        What the test compares, and within what.
+
+    Returns
+    -------
+    list of str
+        A sentence, or none.
+    """
+    return [] if strata is not None or by == "strata" else unused_strata(data, "strata='strata'")
+
+
 def layers(data: SurvivalData, strata: By) -> Iterator[tuple[NDArray[np.int64], SurvivalData]]:
     """Cut the data into strata, one after the other: there may be many, each with its own days.
 
@@ -356,11 +393,13 @@ def _residuals(
     return np.asarray(found * part.weights[:, None], dtype=np.float64)
 
 
-def _robust(data: SurvivalData, residuals: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sum over clusters the products of their members' score residuals."""
+def _robust(data: SurvivalData, residuals: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:
+    """Sum over clusters the products of their members' score residuals; count the clusters that tell something."""
     order = stated_order(data)
     sums = residuals[order]
     if data.cluster is not None or data.persons < len(data):
         cluster = data.clusters[order]
         sums = np.stack([np.bincount(cluster, column) for column in sums.T], axis=1)
-    return np.asarray(sums.T @ sums, dtype=np.float64)
+    largest = float(np.abs(sums).max(initial=0.0))
+    telling = int((np.abs(sums).max(axis=1, initial=0.0) > ROUNDING * largest).sum())
+    return np.asarray(sums.T @ sums, dtype=np.float64), telling

@@ -13,7 +13,6 @@ from epi.errors import EstimationError, ParameterError
 from epi.stats.intervals import check_level
 from epi.survival.counting import recurrences
 from epi.survival.cox_residuals import RESIDUALS, Residual, residual_table
-from epi.survival.curves import wants_robust
 from epi.survival.estimability import check_columns, check_information, explain_divergence, refuse
 from epi.survival.groups import By, split_groups
 from epi.survival.partial_likelihood import SlotSums, evaluate, maximise
@@ -21,6 +20,8 @@ from epi.survival.placed_rows import Ties, build_risk_sets
 from epi.survival.prediction import PredictedCurves, estimate_baseline, predict_curves
 from epi.survival.proportionality import Proportionality, Transform, check_proportional
 from epi.survival.ratio_model import FEW_EVENTS, RatioModel, summarise
+from epi.survival.risk_sets import wants_robust
+from epi.survival.robust import check_units
 from epi.survival.terms import build_terms
 
 if TYPE_CHECKING:
@@ -158,7 +159,8 @@ def fit_cox(
     DataError
         If a covariate is missing.
     EstimationError
-        If there is no event, or no finite estimate: constant or collinear columns, separation.
+        If there is no event, or no finite estimate: constant or collinear columns, separation. Of a robust variance
+        also, if clusters are fewer than columns and two, or a value of a covariate lies in one cluster.
 
     Notes
     -----
@@ -195,6 +197,7 @@ def fit_cox(
     jackknife = wants_robust(data, robust) or repeated
     stratum, labels, quiet = split_strata(data, strata, event)
     refuse(model, check_columns(terms.names, columns, event))
+    few = check_units(model, data, terms, columns, len(terms.names)) if jackknife else []
     single = data.cluster is None and data.persons == len(data)
     sets = build_risk_sets(
         columns, data.entry, data.exit, event, stratum=stratum, weight=data.weight, ties=ties,
@@ -217,7 +220,7 @@ def fit_cox(
         "events": int(event.sum()), "variance": "robust" if jackknife else "information",
         "iterations": found.iterations,
     }  # fmt: skip
-    notes = list(quiet)
+    notes = [*quiet, *few]
     if event.sum() < FEW_EVENTS * len(terms.names):
         notes.append(
             f"Fewer than {FEW_EVENTS} events for each column: estimates may lie too far from 1, and limits too close"

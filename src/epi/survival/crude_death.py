@@ -136,7 +136,7 @@ class CrudeDeath:
         Parameters
         ----------
         on : float, optional
-            The start; the first time at which every group has ``minimal`` persons at risk, by default.
+            The start; the first whole month at which every group has ``minimal`` persons at risk, by default.
         minimal : int, optional
             Persons at risk that each group needs just after the start.
         unit : {"days", "years"}, optional

@@ -21,6 +21,7 @@ from epi.survival.groups import By, count_groups
 from epi.survival.influence import influence_variance, place_rows
 from epi.survival.limits import IntervalScale, check_interval, probability_limits, reached
 from epi.survival.risk_sets import check_first_events, find_start, focus, risk_notes, wants_robust
+from epi.survival.robust import robust_error, unit_notes
 from epi.survival.steps import Lang, Unit, read_steps, whole_days
 from epi.survival.window import check_inside, window_start
 
@@ -136,7 +137,7 @@ class SurvivalCurves:
         Parameters
         ----------
         on : float, optional
-            Time a; the first at which every group has ``minimal`` persons at risk, by default.
+            Time a; the first whole month at which every group has ``minimal`` persons at risk, by default.
         minimal : int, optional
             Persons at risk that each group needs just after a.
         unit : {"days", "years"}, optional
@@ -296,7 +297,10 @@ def _estimate(
         else:
             with np.errstate(divide="ignore"):
                 variance = np.cumsum(np.where(deaths < risk, deaths / (risk * np.maximum(risk - deaths, 1.0)), 0.0))
-        error = np.where(survival > 0, survival * np.sqrt(variance), np.nan)
+        with np.errstate(divide="ignore"):
+            deep = -np.log(survival)
+        spread = robust_error(variance, deep) if jackknife else np.sqrt(variance)
+        error = np.where(survival > 0, survival * spread, np.nan)
         low, high = probability_limits(survival, error, interval, level)
         part = {"group": label, "time": days, "at_risk": risk, "events": deaths, "left": counts.left[at, kept] - deaths,
                 "survival": survival, "se": error, "ci_low": low, "ci_high": high}  # fmt: skip
@@ -312,6 +316,8 @@ def _estimate(
         "conditional_on": window_start(data) if conditional_on is None else conditional_on,
     }  # fmt: skip
     notes = [*risk_notes(counts, table, labels), *_quiet(table, labels)]
+    if jackknife:
+        notes += unit_notes(data, numbers, labels)
     if others:
         notes.append(
             f"ends by {', '.join(others)} {_CENSORING}: one minus this curve is not the share who have {cause}, "

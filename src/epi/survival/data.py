@@ -122,10 +122,10 @@ class SurvivalData:
 
     @property
     def delayed(self) -> bool:
-        """Whether anybody enters after time zero."""
+        """Whether anybody enters after time zero, or after the others where time begins before it."""
         first = np.full(self.persons, np.iinfo(np.int64).max)
         np.minimum.at(first, self.person, self.entry)
-        return bool((first > 0).any())
+        return bool((first > min(0, int(first.min(initial=0)))).any())
 
     @property
     def person_days(self) -> float:
@@ -211,10 +211,9 @@ class SurvivalData:
         Raises
         ------
         ParameterError
-            If no row is left.
+            If no row is left, a mask has another length, or positions are none of the rows or stand twice.
         """
-        at = np.asarray(rows)
-        at = np.flatnonzero(at) if at.dtype == bool else at.astype(np.int64)
+        at = self._positions(rows)
         if not len(at):
             raise ParameterError("no row is left", "at least one row at risk")
         taken: dict[str, Any] = {}
@@ -226,6 +225,28 @@ class SurvivalData:
         if self.cluster is not None:
             taken["cluster"] = np.unique(taken["cluster"], return_inverse=True)[1].astype(np.int64)
         return replace(self, covariates=self.covariates.iloc[at].reset_index(drop=True), **taken)
+
+    def _positions(self, rows: ArrayLike) -> NDArray[np.int64]:
+        asked = np.asarray(rows)
+        if asked.dtype == object and asked.ndim == 1 and all(isinstance(value, bool | np.bool_) for value in asked):
+            asked = asked.astype(bool)
+        if asked.ndim == 1 and asked.dtype == bool and len(asked) == len(self):
+            return np.flatnonzero(asked)
+        if asked.ndim == 1 and not len(asked):
+            return np.zeros(0, dtype=np.int64)
+        if asked.ndim == 1 and asked.dtype.kind in "iu":
+            inside = asked.min() >= 0 and asked.max() < len(self)
+            if inside and len(np.unique(asked)) == len(asked):
+                return asked.astype(np.int64)
+            fault = "positions stand twice" if inside else "positions lie outside the rows"
+        elif asked.ndim == 1 and asked.dtype == bool:
+            fault = f"the mask has {len(asked)} values"
+        else:
+            fault = f"rows is of type {asked.dtype if asked.ndim == 1 else type(rows).__name__}"
+        raise ParameterError(
+            fault, f"true or false for each of {len(self)} rows, or positions from 0 to {len(self) - 1}, each once",
+            "data.select(data.column('age') >= 18)",
+        )  # fmt: skip
 
     def window(self, low: int | None = None, high: int | None = None) -> SurvivalData:
         """Keep what happens on (low, high]: time before is not at risk, later events are not seen.

@@ -20,10 +20,12 @@ from epi.survival.counting import stated_order
 from epi.survival.data import DAYS_PER_YEAR
 from epi.survival.estimability import check_columns, refuse
 from epi.survival.excess_likelihood import MODEL, check_bands, maximise_excess
+from epi.survival.groups import unused_strata
 from epi.survival.lexis import split_lexis
 from epi.survival.net import place_persons
 from epi.survival.ratio_table import RatioTable
 from epi.survival.risk_sets import check_first_events, wants_robust
+from epi.survival.robust import check_units
 from epi.survival.terms import Terms, build_terms
 
 if TYPE_CHECKING:
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-FEW_CLUSTERS = 20
 FEW_EVENTS = 10
 BAND = "since_band"
 
@@ -172,7 +173,8 @@ def fit_excess(
     if not event.any():
         raise EstimationError(f"{MODEL} cannot be fitted: there is no death", "rows that end with a death")
     terms = build_terms(data, covariates, reference)
-    refuse(MODEL, check_columns(terms.names, terms.columns(data.covariates), event))
+    columns = terms.columns(data.covariates)
+    refuse(MODEL, check_columns(terms.names, columns, event))
     place_persons(data, life_table, sex, territory)
     pieces = split_lexis(data, since=edges)
     pieces = pieces.select(stated_order(pieces))
@@ -191,14 +193,13 @@ def fit_excess(
     found = maximise_excess(years, died, usual, expected, codes, x, pieces.weights, names, terms.names)
     jackknife = wants_robust(data, robust)
     covariance = found.covariance
-    notes: list[str] = []
+    notes = unused_strata(data, "their columns among covariates")
     if jackknife:
+        notes += check_units(MODEL, data, terms, columns, len(found.theta))
         unit = pieces.clusters if data.cluster is not None else pieces.person
         unit = np.unique(unit, return_inverse=True)[1]
         sums = np.stack([np.bincount(unit, column) for column in found.scores.T], axis=1)
         covariance = covariance @ (sums.T @ sums) @ covariance
-        if len(sums) < FEW_CLUSTERS:
-            notes.append(f"{len(sums)} clusters: a robust variance of so few is too small")
     if event.sum() < FEW_EVENTS * len(found.theta):
         notes.append("Fewer than 10 deaths for each parameter: estimates may lie too far from 1, and limits too close")
     size = len(names)

@@ -18,6 +18,7 @@ from epi.survival.partial_likelihood import SlotSums, evaluate, maximise
 from epi.survival.placed_rows import Tail, Ties, build_risk_sets
 from epi.survival.prediction import PredictedCurves, predict_curves
 from epi.survival.ratio_model import FEW_EVENTS, RatioModel, invert, summarise
+from epi.survival.robust import check_units
 from epi.survival.subdistribution import (
     Observation,
     check_single_transitions,
@@ -122,7 +123,8 @@ def fit_fine_gray(
     DataError
         If a covariate is missing, or persons are at risk again after an event or a gap.
     EstimationError
-        If there is no event or no competing one, or no finite estimate.
+        If there is no event or no competing one, or no finite estimate; of ``finegray`` also if persons or clusters
+        are fewer than columns and two, or a value of a covariate lies in one.
 
     Notes
     -----
@@ -171,6 +173,8 @@ def fit_fine_gray(
     columns = terms.columns(data.covariates)
     stratum, labels, notes = split_strata(data, strata, event)
     refuse(model, check_columns(terms.names, columns, event))
+    if method == "finegray":
+        notes = [*notes, *check_units(model, data, terms, columns, len(terms.names))]
     observation = estimate_observation(data, stratum, max(len(labels), 1), events_first=method == "finegray")
     base = kept_weights(data, competing & ends_of_follow_up(data), stratum, observation)
     single = data.cluster is None and data.persons == len(data)

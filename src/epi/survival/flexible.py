@@ -19,8 +19,10 @@ from epi.stats.intervals import check_level
 from epi.survival.counting import recurrences, stated_order
 from epi.survival.data import DAYS_PER_YEAR
 from epi.survival.estimability import check_columns, refuse
+from epi.survival.groups import unused_strata
 from epi.survival.ratio_table import RatioTable
 from epi.survival.risk_sets import wants_robust
+from epi.survival.robust import check_units
 from epi.survival.spline_likelihood import MODEL, build_designs, maximise, name_parameters, place_knots
 from epi.survival.steps import whole_days
 from epi.survival.terms import Terms, build_terms
@@ -307,7 +309,8 @@ def fit_flexible(
     DataError
         If a covariate is missing.
     EstimationError
-        If there are too few events, or no maximum is found.
+        If there are too few events, or no maximum is found. Of a robust variance also, if clusters are fewer than
+        parameters and two, or a value of a covariate lies in one cluster.
 
     Notes
     -----
@@ -364,6 +367,7 @@ def fit_flexible(
         data.entry[order] / DAYS_PER_YEAR, data.exit[order] / DAYS_PER_YEAR, event[order], data.weights[order], x,
         terms, knots,
     )  # fmt: skip
+    few = check_units(MODEL, data, terms, columns, len(found.theta)) if jackknife else []
     naive: Array = np.asarray(np.linalg.inv(found.information), dtype=np.float64)
     covariance: Array = naive
     if jackknife:
@@ -379,7 +383,7 @@ def fit_flexible(
     parameters = pd.Series(theta, index=names)
     table = _ratios(terms, changing, parameters, covariance, level)
     tests = _tests(terms, changing, parameters, covariance)
-    notes = []
+    notes = [*few, *unused_strata(data, "their columns among covariates")]
     if int(data.entry.min()) > 0:
         start = int(data.entry.min()) / DAYS_PER_YEAR
         notes.append(f"nobody is at risk before {start:.1f} years: nothing is said of earlier times")

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import stats
 
 from epi.errors import ParameterError
-from epi.survival.comparison import Comparison, layers, quadratic
+from epi.survival.comparison import Comparison, layers, quadratic, strata_notes
 from epi.survival.counting import count_days
 from epi.survival.groups import By, split_groups
 from epi.survival.risk_sets import check_first_events
@@ -105,8 +105,10 @@ def compare_incidence(
         "test": "gray", "name": f"Gray's test of {name}", "rho": rho, "by": by, "groups": list(labels), "cause": name,
         "strata": strata, "variance": "Gray's",
     }  # fmt: skip
-    notes = ("no event tells the groups apart",) if np.isnan(statistic) else ()
-    return Comparison(table, statistic, df, float(stats.chi2.sf(statistic, df)), notes, settings)
+    notes = strata_notes(data, by, strata)
+    if np.isnan(statistic):
+        notes.append("no event tells the groups apart")
+    return Comparison(table, statistic, df, float(stats.chi2.sf(statistic, df)), tuple(notes), settings)
 
 
 def _stratum(

@@ -46,7 +46,7 @@ def split_groups(data: SurvivalData, by: By, most: int | None = MOST) -> tuple[N
     ParameterError
         If a column does not exist, or makes too many groups.
     DataError
-        If a value is missing.
+        If a value is missing, or different values print alike.
     """
     if by is None:
         return np.zeros(len(data), dtype=np.int64), (ALL,)
@@ -66,11 +66,19 @@ def split_groups(data: SurvivalData, by: By, most: int | None = MOST) -> tuple[N
                 "leave these rows out with data.select(...) and count them, or name them a group",
             )  # fmt: skip
     numbers, firsts = _number(columns)
+    labels = tuple(", ".join(_word(column.iloc[at]) for column in columns) for at in firsts)
     if most is not None and len(firsts) > most:
         raise ParameterError(
             f"{', '.join(names)} makes {len(firsts)} groups", f"at most {most}: a column of groups", "group its values"
         )
-    return numbers, tuple(", ".join(_word(column.iloc[at]) for column in columns) for at in firsts)
+    alike = len(labels) - len(set(labels))
+    if alike:
+        raise DataError(
+            f"{alike} value{'s' if alike > 1 else ''} of {', '.join(names)} print{'' if alike > 1 else 's'} like other "
+            "values, which would be taken for one group", "values that print differently",
+            "make the column one type, with .astype(str), or rename its values",
+        )  # fmt: skip
+    return numbers, labels
 
 
 def count_groups(data: SurvivalData, by: By) -> tuple[DayCounts, tuple[str, ...], NDArray[np.int64]]:
@@ -96,6 +104,24 @@ def count_groups(data: SurvivalData, by: By) -> tuple[DayCounts, tuple[str, ...]
     return count_days(data, numbers if len(labels) > 1 else None, len(labels)), labels, numbers
 
 
+def unused_strata(data: SurvivalData, instead: str) -> list[str]:
+    """Say that the data have strata which an estimate does not use.
+
+    Parameters
+    ----------
+    data : SurvivalData
+        Follow-up.
+    instead : str
+        What would take them into account.
+
+    Returns
+    -------
+    list of str
+        A sentence, or none.
+    """
+    return [] if data.strata is None else [f"the strata of the data are not used: {instead} takes them into account"]
+
+
 def _number(columns: list[pd.Series]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     numbers = np.zeros(len(columns[0]), dtype=np.int64)
     for column in columns:
@@ -110,4 +136,5 @@ def _number(columns: list[pd.Series]) -> tuple[NDArray[np.int64], NDArray[np.int
 
 
 def _word(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float | np.floating) else str(value)
+    # All the digits that tell a number from its neighbours, and no more.
+    return np.format_float_positional(value, trim="-") if isinstance(value, float | np.floating) else str(value)

@@ -17,6 +17,7 @@ from epi.survival.groups import By, count_groups
 from epi.survival.influence import influence_variance, place_rows
 from epi.survival.limits import hazard_limits
 from epi.survival.risk_sets import focus, wants_robust
+from epi.survival.robust import robust_error, unit_notes
 from epi.survival.steps import Lang, Unit, read_steps, whole_days
 from epi.survival.window import check_inside
 
@@ -39,6 +40,8 @@ class CumulativeHazard:
     table : pandas.DataFrame
         `group`, `time` (days), `at_risk`, `events`, `left` (without an event), `hazard`, `se`, `ci_low`,
         `ci_high`; with weights also `weighted_at_risk` and `weighted_events`.
+    notes : tuple of str
+        What a reader must know.
     settings : mapping
         What determined the estimates.
     data : SurvivalData
@@ -46,6 +49,7 @@ class CumulativeHazard:
     """
 
     table: pd.DataFrame
+    notes: tuple[str, ...]
     settings: Mapping[str, Any]
     data: SurvivalData = field(repr=False, compare=False)
 
@@ -119,7 +123,7 @@ class CumulativeHazard:
 
     def _repr_html_(self) -> str:
         body = self.table.to_html(index=False, max_rows=20, float_format="{:,.4f}".format, na_rep="–")
-        return f"<p>{html.escape(str(self.settings['estimator']))}</p>{body}"
+        return f"<p>{html.escape('. '.join([str(self.settings['estimator']), *self.notes]))}</p>{body}"
 
 
 def estimate_cumulative_hazard(
@@ -210,7 +214,7 @@ def estimate_cumulative_hazard(
         else:
             share, variance = _one_by_one(deaths, risk)
         hazard = np.cumsum(share)
-        error = np.sqrt(variance)
+        error = robust_error(variance, hazard) if jackknife else np.sqrt(variance)
         low, high = hazard_limits(hazard, error, interval, level)
         # An event after which the person stays at risk is no end of follow-up: it does not count among those who left.
         gone = counts.left[group, kept] - counts.events[group, kept][:, at].sum(axis=1)
@@ -226,7 +230,8 @@ def estimate_cumulative_hazard(
         "clusters": data.cluster is not None, "scale": data.scale, "start": counts.first,
         "variance": "infinitesimal jackknife" if jackknife else "Poisson increments",
     }  # fmt: skip
-    return CumulativeHazard(pd.concat(parts, ignore_index=True), settings, data)
+    notes = unit_notes(data, numbers, labels) if jackknife else []
+    return CumulativeHazard(pd.concat(parts, ignore_index=True), tuple(notes), settings, data)
 
 
 def _one_by_one(deaths: NDArray[np.int64], risk: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -142,7 +142,8 @@ def check_immortal_time(
     -----
     Immortal time: Suissa (Am J Epidemiol 2008;167:492-499). :func:`split_at_exposure` gives the follow-up as it should
     be: not exposed until the day of exposure included, exposed after it. Limits of ratios are exact given the number of
-    events (Clopper and Pearson's of the exposed share).
+    events (Clopper and Pearson's of the exposed share); with clusters there are none: see
+    :func:`epi.survival.fit_rates` of the follow-up cut at exposure.
 
     Examples
     --------
@@ -181,6 +182,9 @@ def check_immortal_time(
     notes = []
     if data.weight is not None:
         notes.append("weights are not used: persons and time are counted as they are")
+    if data.cluster is not None:
+        rates[["ci_low", "ci_high"]] = np.nan
+        notes.append("ratios have no limits: exact ones take persons as independent, which clusters are not")
     settings = {"exposure": exposure, "cause": cause, "level": level, "scale": data.scale}
     return ImmortalTime(table, rates, tuple(notes), settings)
 

@@ -18,6 +18,7 @@ from epi.survival.groups import By, count_groups
 from epi.survival.influence import influence_variance, place_rows
 from epi.survival.limits import IntervalScale, check_interval, probability_limits
 from epi.survival.risk_sets import check_first_events, find_start, risk_notes, wants_robust
+from epi.survival.robust import ROUNDING, robust_error, unit_notes
 from epi.survival.steps import Lang, Unit, read_steps, whole_days
 from epi.survival.window import check_inside, window_start
 
@@ -101,7 +102,7 @@ class CumulativeIncidence:
         Parameters
         ----------
         on : float, optional
-            The start; the first time at which every group has ``minimal`` persons at risk, by default.
+            The start; the first whole month at which every group has ``minimal`` persons at risk, by default.
         minimal : int, optional
             Persons at risk that each group needs just after the start.
         unit : {"days", "years"}, optional
@@ -283,7 +284,10 @@ def _estimate(
         else:
             squares = _aalen(deaths, risk, free, before, incidence)
         for at, cause in enumerate(data.causes):
-            value, error = incidence[:, at], np.sqrt(squares[:, at])
+            value = incidence[:, at]
+            error = robust_error(squares[:, at], value)
+            # A cause that all have had varies no more, whatever clusters they lie in.
+            error = np.where(np.isnan(error) & (value > 1 - ROUNDING), 0.0, error)
             low, high = probability_limits(value, error, interval, level)
             part = {"group": label, "cause": cause, "time": days, "at_risk": risk, "events": deaths[:, at],
                     "event_free": free, "incidence": value, "se": error, "ci_low": low, "ci_high": high}  # fmt: skip
@@ -298,7 +302,10 @@ def _estimate(
     }  # fmt: skip
     table = pd.concat(parts, ignore_index=True)
     first = table[table["cause"] == data.causes[0]].rename(columns={"event_free": "survival"})
-    return CumulativeIncidence(table, tuple(risk_notes(counts, first, labels)), settings, data)
+    notes = risk_notes(counts, first, labels)
+    if variance == "jackknife":
+        notes += unit_notes(data, numbers, labels)
+    return CumulativeIncidence(table, tuple(notes), settings, data)
 
 
 def _check_variance(data: SurvivalData, variance: str) -> None:

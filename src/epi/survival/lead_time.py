@@ -160,7 +160,7 @@ def check_lead_time(
     diagnosis and nothing else, survival since diagnosis differs between groups and survival since birth does not: their
     difference on the first scale, less that on the second, is the lead time's part. Nothing here tells of length time:
     milder forms that screening finds are to be left out by their subtype. Differences take groups as independent; with
-    clusters, which groups may share, they have no limits.
+    clusters, which groups may share, they have no limits. Ages are weighted as survival is.
 
     Examples
     --------
@@ -196,8 +196,9 @@ def check_lead_time(
     ages = scales["age"].entry[first] - since.entry[first]
     rows = []
     for at, label in enumerate(labels):
-        low, middle, high = np.quantile(ages[group == at] / DAYS_PER_YEAR, [0.25, 0.5, 0.75])
-        rows.append({"group": label, "persons": int((group == at).sum()), "age_q1": low, "age_median": middle,
+        inside = group == at
+        low, middle, high = _quartiles(ages[inside], None if since.weight is None else since.weight[first][inside])
+        rows.append({"group": label, "persons": int(inside.sum()), "age_q1": low, "age_median": middle,
                      "age_q3": high})  # fmt: skip
     table = pd.DataFrame(rows)
     table["shift"] = table["age_median"] - table["age_median"].iloc[0]
@@ -263,6 +264,15 @@ def _since_birth(since: SurvivalData) -> SurvivalData:
     return replace(since, entry=since.entry + age, exit=since.exit + age, scale="age", origin=origin)
 
 
+def _quartiles(days: NDArray[np.int64], weight: NDArray[np.float64] | None) -> list[float]:
+    """Give the quartiles of ages in years; with weights the ages by which a quarter of the weight is reached."""
+    shares, years = [0.25, 0.5, 0.75], days / DAYS_PER_YEAR
+    found = np.quantile(years, shares) if weight is None else np.quantile(
+        years, shares, weights=weight, method="inverted_cdf"
+    )  # fmt: skip
+    return [float(value) for value in found]
+
+
 def _survival(
     data: SurvivalData, by: By, labels: tuple[str, ...], years: float, minimum: int, cause: str | None, level: float
 ) -> tuple[pd.DataFrame, int]:
@@ -283,6 +293,8 @@ def _survival(
     part.insert(3, "at_risk", there)
     part["difference"] = part["survival"] - part["survival"].iloc[0]
     spread = np.sqrt(part["se"] ** 2 + part["se"].iloc[0] ** 2) * stats.norm.isf((1 - level) / 2)
-    spread = spread.where((np.arange(len(labels)) > 0) & (data.cluster is None))
+    # Without event nothing tells how far the difference may be off.
+    known = (part["se"] > 0) | (part["se"].iloc[0] > 0)
+    spread = spread.where((np.arange(len(labels)) > 0) & (data.cluster is None) & known)
     part["difference_low"], part["difference_high"] = part["difference"] - spread, part["difference"] + spread
     return part, start

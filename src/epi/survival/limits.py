@@ -62,9 +62,10 @@ def probability_limits(
     -------
     low, high : numpy.ndarray
         Limits, missing where the scale has none: at 0 for all but ``plain``, at 1 for ``log-log``
-        and ``logit``.
+        and ``logit``; and where the error is 0, which tells nothing of how far off the estimate may be.
     """
     z = float(stats.norm.ppf(0.5 + level / 2))
+    error = np.where(error > 0, error, np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
         if interval == "plain":
             return np.maximum(value - z * error, 0), np.minimum(value + z * error, 1)
@@ -74,7 +75,6 @@ def probability_limits(
             return inside / ratio, np.minimum(inside * ratio, 1)
         if interval == "arcsin":
             angle, half = np.arcsin(np.sqrt(np.minimum(inside, 1))), z * error / (2 * np.sqrt(inside * (1 - inside)))
-            half = np.where(inside == 1, 0.0, half)
             low, high = np.maximum(angle - half, 0), np.minimum(angle + half, np.pi / 2)
             return np.sin(low) ** 2, np.sin(high) ** 2
         inside = np.where(inside < 1, inside, np.nan)
@@ -102,9 +102,10 @@ def hazard_limits(
     Returns
     -------
     low, high : numpy.ndarray
-        Limits; missing at 0 on the logarithmic scale, never below 0.
+        Limits; missing where the error is 0, and at 0 on the logarithmic scale; never below 0.
     """
     z = float(stats.norm.ppf(0.5 + level / 2))
+    error = np.where(error > 0, error, np.nan)
     if interval == "plain":
         return np.maximum(value - z * error, 0), value + z * error
     inside = np.where(value > 0, value, np.nan)
@@ -133,7 +134,7 @@ def net_limits(
         at 0 on the logarithmic scale.
     """
     with np.errstate(over="ignore"):
-        return hazard_limits(value, np.where(error > 0, error, np.nan), interval, level)
+        return hazard_limits(value, error, interval, level)
 
 
 def reached(

@@ -17,6 +17,8 @@ from epi.survival.data import DAYS_PER_YEAR
 from epi.survival.groups import ALL, By, split_groups
 from epi.survival.net import place_persons
 from epi.survival.risk_sets import check_first_events
+from epi.survival.robust import robust_error, unit_notes
+from epi.survival.steps import words_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,6 +37,7 @@ _WORDS = {
         "deaths": "Deaths", "weighted": "Deaths, weighted", "exact Poisson": "exact limits at {}",
         "log-normal over clusters": "limits at {} over clusters",
         "note": "Expected of the general population of the same sex, age and year ({}); {}.",
+        "causes": " Deaths of all causes count.",
     },
     "fr": {
         "title": "Décès observés et attendus", "group": "Groupe", "persons": "Personnes", "observed": "Décès",
@@ -44,6 +47,7 @@ _WORDS = {
         "deaths": "Décès", "weighted": "Décès pondérés", "exact Poisson": "limites exactes à {}",
         "log-normal over clusters": "limites à {} sur les grappes",
         "note": "Attendus dans la population générale de même sexe, âge et année ({}) ; {}.",
+        "causes": " Les décès de toutes causes comptent.",
     },
 }  # fmt: skip
 
@@ -58,11 +62,14 @@ class MortalityRatio:
         `group`, `persons`, `person_years`, `observed`, `expected`, `smr`, `ci_low`, `ci_high`, and `excess`,
         `excess_low`, `excess_high` per 1,000 person-years; with weights also `deaths`, persons who died, all else
         being weighted.
+    notes : tuple of str
+        What a reader must know, the life table's own notes among it.
     settings : mapping
         What determined them.
     """
 
     table: pd.DataFrame
+    notes: tuple[str, ...]
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def release(self, *, lang: Lang = "en") -> Release:
@@ -78,7 +85,7 @@ class MortalityRatio:
         Release
             Persons and deaths by group; expected deaths and ratios fall with them.
         """
-        words = _WORDS[lang]
+        words = words_of(_WORDS, lang)
         kept = self.table.copy()
         weighted = "deaths" in kept
         kept["person_years"] = kept["person_years"].round(0).astype(np.int64)
@@ -93,6 +100,7 @@ class MortalityRatio:
         ratios = (*heavy, "smr", "ci_low", "ci_high", "excess", "excess_low", "excess_high")
         limits = words[str(self.settings["limits"])]
         note = words["note"].format(self.settings["life_table"], limits.format(f"{self.settings['level']:.0%}"))
+        note += words["causes"] if self.settings["several_causes"] else ""
         labels = {str(name): words[str(name)] for name in kept}
         if weighted:
             labels |= {"observed": words["weighted"], "deaths": words["observed"]}
@@ -105,16 +113,17 @@ class MortalityRatio:
         )  # fmt: skip
 
     def __str__(self) -> str:
-        return "\n".join(
+        lines = [
             f"{row['group']}: {row['observed']:g} deaths, {row['expected']:.1f} expected, SMR {row['smr']:.2f} "
             f"({row['ci_low']:.2f} to {row['ci_high']:.2f})"
             for row in self.table.to_dict("records")
-        )
+        ]
+        return "\n".join([*lines, *self.notes])
 
     def _repr_html_(self) -> str:
-        return f"<p>{html.escape(self.settings['life_table'])}</p>" + self.table.to_html(
-            index=False, float_format="{:,.2f}".format
-        )
+        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
+        body = self.table.to_html(index=False, float_format="{:,.2f}".format, na_rep="–")
+        return f"<p>{html.escape(self.settings['life_table'])}</p>{body}{notes}"
 
 
 def estimate_smr(
@@ -131,7 +140,8 @@ def estimate_smr(
     Parameters
     ----------
     data : SurvivalData
-        Follow-up until death, placed in calendar time. Time before entry counts for nobody.
+        Follow-up until death, placed in calendar time; every event counts as a death, whatever its cause, as in the
+        life table. Time before entry counts for nobody.
     life_table : LifeTable
         The general population.
     by : str or sequence of str, optional
@@ -202,12 +212,18 @@ def estimate_smr(
             "excess": (deaths - usual) * scale, "excess_low": (low - usual) * scale,
             "excess_high": (high - usual) * scale,
         })  # fmt: skip
+    notes = list(life_table.notes)
+    if len(data.causes) > 1:
+        notes.append(f"deaths of all causes count ({', '.join(data.causes)}): those expected are of all causes too")
+    if robust:
+        notes += unit_notes(data, numbers, labels)
     settings = {
-        "by": by, "level": level, "sex": sex, "territory": territory, "per": PER, "weights": data.weight is not None,
+        "several_causes": len(data.causes) > 1, "by": by, "level": level,
+        "sex": sex, "territory": territory, "per": PER, "weights": data.weight is not None,
         "clusters": data.cluster is not None, "limits": "log-normal over clusters" if robust else "exact Poisson",
         **life_table.settings,
     }  # fmt: skip
-    return MortalityRatio(pd.DataFrame(rows_of), settings)
+    return MortalityRatio(pd.DataFrame(rows_of), tuple(notes), settings)
 
 
 def _robust_limits(
@@ -217,5 +233,6 @@ def _robust_limits(
     if deaths <= 0:
         return np.nan, np.nan
     sums = np.bincount(np.unique(cluster, return_inverse=True)[1], residual)
-    spread = float(np.exp(stats.norm.isf((1 - level) / 2) * np.sqrt(np.sort(sums**2).sum()) / deaths))
+    error = robust_error(np.sort(sums**2).sum(), deaths)
+    spread = float(np.exp(stats.norm.isf((1 - level) / 2) * error / deaths))
     return deaths / spread, deaths * spread

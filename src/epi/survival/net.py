@@ -124,7 +124,7 @@ class NetSurvival:
         Parameters
         ----------
         on : float, optional
-            Time a; the first at which every group has ``minimal`` persons at risk, by default.
+            Time a; the first whole month at which every group has ``minimal`` persons at risk, by default.
         minimal : int, optional
             Persons at risk that each group needs just after a.
         unit : {"days", "years"}, optional

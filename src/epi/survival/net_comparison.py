@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import stats
 
 from epi.errors import ParameterError
-from epi.survival.comparison import Comparison, layers, quadratic
+from epi.survival.comparison import Comparison, layers, quadratic, strata_notes
 from epi.survival.counting import count_days
 from epi.survival.expected import sum_weights
 from epi.survival.groups import By, split_groups
@@ -118,7 +118,8 @@ def compare_net(
         "group": labels, "persons": [len(np.unique(data.person[numbers == at])) for at in range(size)],
         "events": np.bincount(numbers[data.event > 0], minlength=size), "observed": observed, "expected": expected,
     })  # fmt: skip
-    notes = [
+    notes = strata_notes(data, by, strata)
+    notes += [
         f"{where(labels[at])}{'' if strata is None else f'{few[at]} strata have '}fewer than {FEW} deaths: "
         "the chi-square is not to be relied on"
         for at in np.flatnonzero(few)

@@ -22,6 +22,7 @@ from epi.stats.notation import format_number, format_p
 from epi.survival.few import small_side
 from epi.survival.groups import By, split_groups
 from epi.survival.ranks import count_below
+from epi.survival.robust import ROUNDING, unit_notes
 from epi.survival.stays import whole_stays
 from epi.survival.steps import Lang, words_of
 
@@ -203,6 +204,8 @@ def check_quasi_independence(
         notes.append("no two persons can be compared: nobody enters late, or nobody has the event")
     elif silent:
         notes.append(f"no two persons of group {', '.join(silent)} can be compared")
+    if cluster is not None:
+        notes += unit_notes(data, numbers, labels)
     if cause is not None and len(data.causes) > 1:
         notes.append("ends by other causes are taken as censoring")
     settings = {
@@ -308,7 +311,8 @@ def _tell(
     # In order of size: the same digits whatever the order of rows.
     error = float(np.sqrt(np.sort(sums**2).sum()))
     low = high = robust = float("nan")
-    if abs(tau) < 1 and error > 0:
+    # Of one cluster the projections add up to nothing, and what rounding leaves is no error.
+    if abs(tau) < 1 and error > ROUNDING:
         middle, wide = float(np.arctanh(tau)), error / (1 - tau**2)
         reach = float(stats.norm.isf((1 - level) / 2)) * wide
         low, high, robust = float(np.tanh(middle - reach)), float(np.tanh(middle + reach)), middle / wide

@@ -16,16 +16,16 @@ from epi.stats.intervals import check_level
 from epi.stats.models import GlmFit, fit_glm
 from epi.survival.counting import recurrences, stated_order
 from epi.survival.data import DAYS_PER_YEAR
+from epi.survival.groups import unused_strata
 from epi.survival.ratio_table import RatioTable
 from epi.survival.risk_sets import wants_robust
+from epi.survival.robust import FEW_CLUSTERS, check_values, few_note, unit_words
 from epi.survival.terms import Terms, build_terms
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from epi.survival.data import SurvivalData
-
-FEW_CLUSTERS = 20
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,8 @@ def fit_rates(
     DataError
         If a covariate is missing.
     EstimationError
-        If there is no event, or no finite estimate: constant or collinear columns, separation.
+        If there is no event, or no finite estimate: constant or collinear columns, separation. Of a robust variance
+        also, if there is one cluster, or a value of a covariate lies in one.
 
     Notes
     -----
@@ -172,14 +173,16 @@ def fit_rates(
     if repeated and robust is False:
         raise ParameterError("robust is False and persons have several events", "a variance over persons")
     jackknife = wants_robust(data, robust) or repeated
+    if jackknife:
+        check_values("the model of rates", data, terms, terms.columns(data.covariates))
     design, events, years, clusters = _alike(data, terms, event, jackknife)
     fit = fit_glm(design, events, family="poisson", offset=np.log(years), clusters=clusters, correction=correction,
                   model="the model of rates")  # fmt: skip
-    notes = []
+    notes = unused_strata(data, "their columns among covariates")
     if event.sum() < 10 * len(terms.names):
         notes.append("Fewer than 10 events for each column: estimates may lie too far from 1, and limits too close")
     if fit.n_clusters is not None and fit.n_clusters < FEW_CLUSTERS and correction == "CR1":
-        notes.append(f"{fit.n_clusters} clusters: the plain robust variance of so few is too small")
+        notes.append(few_note(fit.n_clusters, unit_words(data)))
     settings = {
         "title": f"Rates of {named}", "model": "rates", "event": named, "cause": cause, "estimator": "Poisson",
         **terms.settings(), "event_code": 1, "level": level,

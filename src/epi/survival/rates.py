@@ -17,8 +17,9 @@ from epi.stats.intervals import check_level, rate_interval
 from epi.stats.standardisation import direct_rate, standard_population
 from epi.survival.counting import recurrences, stated_order
 from epi.survival.data import DAYS_PER_YEAR
-from epi.survival.groups import MOST, split_groups
+from epi.survival.groups import ALL, MOST, split_groups
 from epi.survival.lexis import BANDS, band_labels, split_lexis
+from epi.survival.robust import count_units, robust_error, unit_notes, unit_words
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,7 +32,8 @@ DIGITS = 4
 """Digits of a published rate: all of them would tell its counts."""
 _VALUES = ("rate", "ci_low", "ci_high")
 LABELS = {
-    "persons": "Persons", "events": "Events", "person_years": "Person-years", "rate": "Rate", "ci_low": "Low",
+    "persons": "Persons", "struck": "Persons with event",
+    "events": "Events", "person_years": "Person-years", "rate": "Rate", "ci_low": "Low",
     "ci_high": "High", "crude": "Crude rate", "age_band": "Age", "period": "Period", "since_band": "Years since",
 }  # fmt: skip
 
@@ -44,8 +46,8 @@ class Rates:
     ----------
     table : pandas.DataFrame
         The columns of groups and bands, a row for each cell with time at risk: `persons`, `events`, `person_years`,
-        `rate` (for ``settings["per"]`` person-years), `ci_low`, `ci_high`; with weights also `weighted_events` and
-        `weighted_years`, from which the rate comes.
+        `rate` (for ``settings["per"]`` person-years), `ci_low`, `ci_high`; with repeated events also `struck`, persons
+        with one or more; with weights also `weighted_events` and `weighted_years`, from which the rate comes.
     notes : tuple of str
         What a reader must know.
     settings : mapping
@@ -98,17 +100,25 @@ class Rates:
             The table; rates fall with the persons and events they come from.
         """
         keys = list(self.settings["keys"])
-        table = self.table[[*keys, "persons", "events", "person_years", *_VALUES]].copy()
+        # Of repeated events those who had them are counted too: many events may be of few persons.
+        struck = ["struck"] if "struck" in self.table else []
+        table = self.table[[*keys, "persons", *struck, "events", "person_years", *_VALUES]].copy()
         for name in keys:
             table[name] = table[name].astype(str)
         table["person_years"] = table["person_years"].round(1)
         for name in _VALUES:
             table[name] = [_round(value) for value in table[name]]
+        by = tuple(self.settings["by"])
+        bands = tuple(name for name in keys if name not in by)
+        counted, fallen = ("struck", ("events", *_VALUES)) if struck else ("events", _VALUES)
+        # The rates of groups, those of bands and those of all may be published beside these: each is a known total.
+        margins = [within for within in dict.fromkeys((by, bands)) if within != tuple(keys) or not keys] or [()]
         return Release(
             table,
-            (Counted("persons", derived=("events", "person_years", *_VALUES)),
-             Counted("events", of="persons", adds_up_within=tuple(self.settings["by"]), derived=_VALUES)),
-            f"Rates of {self.settings['event']}", self._note(), labels={k: v for k, v in LABELS.items() if k in table},
+            (Counted("persons", adds_up_within=bands, derived=(*struck, "events", "person_years", *_VALUES)),
+             *(Counted(counted, of="persons", adds_up_within=within, derived=fallen) for within in margins)),
+            f"Rates of {self.settings['event']}", self._note(), ("events",) if struck else (),
+            {k: v for k, v in LABELS.items() if k in table},
         )  # fmt: skip
 
     def chart_lexis(self, *, registry: int | None = None, lang: Lang = "en") -> Chart:
@@ -159,12 +169,15 @@ class StandardisedRates:
     ----------
     table : pandas.DataFrame
         The columns of groups, `persons`, `events`, `person_years`, `crude` (the rate without standard), `rate`,
-        `ci_low`, `ci_high`.
+        `ci_low`, `ci_high`; with repeated events also `struck`, persons with one or more.
+    notes : tuple of str
+        What a reader must know.
     settings : mapping
         What determined the rates.
     """
 
     table: pd.DataFrame
+    notes: tuple[str, ...]
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def release(self) -> Release:
@@ -182,18 +195,23 @@ class StandardisedRates:
         table["person_years"] = table["person_years"].round(1)
         for name in values:
             table[name] = [_round(value) for value in table[name]]
+        struck = ["struck"] if "struck" in table else []
+        counted, fallen = ("struck", ("events", *values)) if struck else ("events", values)
+        # A person may be at risk in several periods: persons add up within one.
+        within = (BANDS["calendar"],) if BANDS["calendar"] in table else ()
         return Release(
             table,
-            (Counted("persons", derived=("events", "person_years", *values)),
-             Counted("events", of="persons", derived=values)),
+            (Counted("persons", adds_up_within=within, derived=(*struck, "events", "person_years", *values)),
+             Counted(counted, of="persons", adds_up_within=within, derived=fallen)),
             f"Directly standardised rates of {self.settings['event']}",
             f"For {self.settings['per']:,g} person-years; standard: {self.settings['standard']}, ages "
             f"{self.settings['ages']}; limits at {self.settings['level']:.0%}: {self.settings['limits']}.",
-            labels={k: v for k, v in LABELS.items() if k in table},
+            ("events",) if struck else (), {k: v for k, v in LABELS.items() if k in table},
         )  # fmt: skip
 
     def _repr_html_(self) -> str:
-        return self.table.to_html(index=False, float_format="{:,.3f}".format, na_rep="–")
+        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
+        return self.table.to_html(index=False, float_format="{:,.3f}".format, na_rep="–") + notes
 
 
 def estimate_rates(
@@ -263,10 +281,13 @@ def estimate_rates(
     keys = [*groups, *(BANDS[name] for name, asked in (("age", age_bands), ("calendar", periods)) if asked is not None)]
     cell, table = _cells(split, keys)
     event = split.is_event(cause)
-    robust = split.weight is not None or split.cluster is not None or recurrences(split) > 0
+    repeated = recurrences(split) > 0
+    robust = split.weight is not None or split.cluster is not None or repeated
     found, size = table, len(table)
     # Persons of a cell, each once.
-    found["persons"] = np.bincount(np.unique(np.column_stack([cell, split.person]), axis=0)[:, 0], minlength=size)
+    found["persons"] = _persons(cell, split.person, size)
+    if repeated:
+        found["struck"] = _persons(cell[event], split.person[event], size)
     found["events"] = np.bincount(cell[event], minlength=size)
     days = np.bincount(cell, split.exit - split.entry, size)
     found["person_years"] = days / DAYS_PER_YEAR
@@ -278,6 +299,9 @@ def estimate_rates(
         found["rate"], found["ci_low"], found["ci_high"] = rate * per, low * per, high * per
         if (found["events"] == 0).any():
             notes.append("cells without event have no limits: those over clusters are of the logarithm")
+        if (np.isnan(low) & (found["events"] > 0)).any():
+            notes.append(f"cells that lie in one {unit_words(split)[:-1]} have no limits")
+        notes += unit_notes(split, np.zeros(len(split), dtype=np.int64), (ALL,))
     else:
         exact = rate_interval(found["events"].to_numpy(), found["person_years"].to_numpy(), per=per, level=level)
         found["rate"], found["ci_low"], found["ci_high"] = exact.estimate, exact.low, exact.high
@@ -287,8 +311,14 @@ def estimate_rates(
         "periods": None if periods is None else [int(value) for value in periods], "cause": cause, "event": named,
         "per": per, "level": level, "limits": "log-normal over clusters" if robust else "exact Poisson",
         "weights": data.weight is not None, "clusters": data.cluster is not None, "scale": data.scale,
+        "repeated": repeated,
     }  # fmt: skip
     return Rates(found, tuple(notes), settings, split)
+
+
+def _persons(cell: NDArray[np.int64], person: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    """Count the persons of each cell, each once."""
+    return np.bincount(np.unique(np.column_stack([cell, person]), axis=0)[:, 0], minlength=size).astype(np.int64)
 
 
 def _cells(data: SurvivalData, keys: list[str]) -> tuple[NDArray[np.int64], pd.DataFrame]:
@@ -316,9 +346,9 @@ def _robust(
     places, inverse = np.unique(code, return_inverse=True)
     sums = np.bincount(inverse, residual)
     cells = places // (int(data.clusters.max()) + 1)
-    variance = np.bincount(cells, sums**2, size)
+    error = robust_error(np.bincount(cells, sums**2, size), events)
     with np.errstate(divide="ignore", invalid="ignore"):
-        spread = np.exp(stats.norm.isf((1 - level) / 2) * np.sqrt(variance) / events)
+        spread = np.exp(stats.norm.isf((1 - level) / 2) * error / events)
     known = events > 0
     return rate, np.where(known, rate / spread, np.nan), np.where(known, rate * spread, np.nan), (events, time)
 
@@ -351,9 +381,9 @@ def _standardise(found: Rates, standard: str | pd.DataFrame, ages: tuple[float, 
         used = weights[where] > 0
         inside = part[used]
         share = weights[where][used]
-        persons = found.data.person[(cell == at) & found.data.column("age_band").isin(inside["age_band"]).to_numpy()]
+        mine = (cell == at) & found.data.column("age_band").isin(inside["age_band"]).to_numpy()
         row: dict[str, Any] = {name: rows[name].iloc[at] for name in keys}
-        row |= {"persons": len(np.unique(persons)), "events": int(inside["events"].sum()),
+        row |= {"persons": len(np.unique(found.data.person[mine])), "events": int(inside["events"].sum()),
                 "person_years": inside["person_years"].sum()}  # fmt: skip
         heavy = "weighted_events" if settings["weights"] else "events"
         years = "weighted_years" if settings["weights"] else "person_years"
@@ -365,13 +395,20 @@ def _standardise(found: Rates, standard: str | pd.DataFrame, ages: tuple[float, 
             row |= {"rate": one.estimate, "ci_low": one.low, "ci_high": one.high}
         else:
             row |= _robust_standard(found, cell == at, inside, share / share.sum())
+        if settings["repeated"]:
+            row["struck"] = len(np.unique(found.data.person[mine & found.data.is_event(settings["cause"])]))
         told.append(row)
+    notes = []
+    if settings["limits"] != "exact Poisson":
+        notes = unit_notes(found.data, np.zeros(len(found.data), dtype=np.int64), (ALL,))
+        if any(row["rate"] > 0 and np.isnan(row["ci_low"]) for row in told):
+            notes.append(f"rates have no limits where the events of an age are of one {unit_words(found.data)[:-1]}")
     kept_settings = {
         "keys": keys, "event": settings["event"], "per": settings["per"], "level": settings["level"],
         "standard": standard if isinstance(standard, str) else "given", "ages": words,
         "limits": "gamma (Fay and Feuer)" if settings["limits"] == "exact Poisson" else settings["limits"],
     }  # fmt: skip
-    return StandardisedRates(pd.DataFrame(told), kept_settings)
+    return StandardisedRates(pd.DataFrame(told), tuple(notes), kept_settings)
 
 
 def _band_weights(
@@ -429,9 +466,11 @@ def _robust_standard(
     time = (data.exit - data.entry)[kept] / DAYS_PER_YEAR
     residual = data.weights[kept] * (data.is_event(settings["cause"])[kept] - each[at] * time)
     sums = np.bincount(data.clusters[kept], share[at] / years.to_numpy(dtype=np.float64)[at] * residual)
-    error = float(np.sqrt((sums**2).sum()))
+    error = float(robust_error((sums**2).sum(), rate))
     low = high = float("nan")
-    if rate > 0:
+    # What an age whose events are of one cluster adds to the variance is not known, as in a rate of its own.
+    alone = (count_units(data.select(kept), at, len(part)) == 1) & (events.to_numpy() > 0)
+    if rate > 0 and not alone.any():
         spread = float(np.exp(stats.norm.isf((1 - settings["level"]) / 2) * error / rate))
         low, high = rate / spread, rate * spread
     per = settings["per"]

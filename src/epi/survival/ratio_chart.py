@@ -13,6 +13,7 @@ from epi.plotting import ACCENT, GRID, INK, MUTED, WARM, Chart, new_figure
 from epi.results import Counted, Release
 from epi.stats.notation import format_number, format_p, format_ratio
 from epi.stats.ratio_axis import axis_limits, decimals, log_ticks
+from epi.survival.few import small_side
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,6 +42,7 @@ _WORDS = {
         "with": "With an event",
         "ci_low": "Low", "ci_high": "High", "p": "p", "reference": "reference",
         "axis": "{} (log scale)", "lower": "lower hazard", "higher": "higher hazard", "ci": "({}% CI)",
+        "no tests": "tests hidden: small counts",
         "hidden": "hidden: small count", "cox": "Hazard ratios of {}",
         "fine-gray": "Subdistribution hazard ratios of {}",
         "HR": "HR", "SHR": "SHR", "RR": "RR", "any event": "any event", "rates": "Rate ratios of {}", "all": "all",
@@ -61,6 +63,7 @@ _WORDS = {
         "with": "Avec événement",
         "ci_low": "Basse", "ci_high": "Haute", "p": "p", "reference": "référence",
         "axis": "{} (échelle log)", "lower": "risque moindre", "higher": "risque accru", "ci": "(IC à {} %)",
+        "no tests": "tests masqués : petits effectifs",
         "hidden": "masqué : petit effectif", "cox": "Rapports de risques instantanés : {}",
         "fine-gray": "Rapports de risques de sous-distribution : {}",
         "HR": "HR", "SHR": "SHR", "RR": "RR", "any event": "tout événement", "rates": "Rapports de taux : {}",
@@ -135,15 +138,9 @@ def release_ratios(model: RatioTable, lang: Lang = "en", names: Mapping[str, str
     labels = {str(name): words[str(name)].format(measure) for name in table}
     if settings["repeated"]:
         labels["events"] = words["with"]
-    equals = f"={BLANK}"
-    tests = (" ; " if lang == "fr" else "; ").join(
-        f"{words.get(str(test), called.get(str(test), str(test)))} {format_number(statistic, 2, lang=lang)} ({df}), "
-        f"p{BLANK}{format_p(p, sign=equals, lang=lang)}"
-        for test, statistic, df, p in zip(
-            *(model.tests[column] for column in ("test", "statistic", "df", "p")), strict=True
-        )
-        if np.isfinite(statistic)
-    )
+    # A test beside hidden cells would tell of the ratio that falls with them.
+    few = small_side(table["persons"], table["events"])
+    tests = words["no tests"] if few else _tests(model.tests, {**words, **called}, lang)
     level = format_number(100 * settings["level"], 0, lang=lang) + (" %" if lang == "fr" else "%")
     note = words["note"].format(
         how=words[settings["ties"]], level=level, variance=words[settings["variance"]],
@@ -158,6 +155,15 @@ def release_ratios(model: RatioTable, lang: Lang = "en", names: Mapping[str, str
         words[settings["model"]].format(words.get(settings["event"], settings["event"])),
         note + (words["weights"] if settings["weights"] else ""),
         labels=labels,
+    )
+
+
+def _tests(tests: pd.DataFrame, words: Mapping[str, str], lang: Lang) -> str:
+    return (" ; " if lang == "fr" else "; ").join(
+        f"{words.get(row['test'], row['test'])} {format_number(row['statistic'], 2, lang=lang)} ({row['df']}), "
+        f"p{BLANK}{format_p(row['p'], sign=f'={BLANK}', lang=lang)}"
+        for row in tests.to_dict("records")
+        if np.isfinite(row["statistic"])
     )
 
 

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from epi.survival.placed_rows import RiskSets
     from epi.survival.terms import Terms
 
-FEW_CLUSTERS = 20
 LARGEST = float(np.log(1e6))
 """Log ratio of one unit beyond which the unit is too large, not the effect."""
 FEW_EVENTS = 10
@@ -134,12 +133,6 @@ def summarise(
         covariance = naive @ ScoreResiduals(sets, best).products(unit) @ naive
         moved = ScoreResiduals(sets, found.null).products(unit)
         robust_score = _chi_square(found.null.score, moved)
-        number = len(sets.order) if unit is None else int(np.count_nonzero(np.bincount(unit)))
-        if number < FEW_CLUSTERS:
-            what = "clusters" if settings["clusters"] else "persons"
-            notes = [*notes, f"{number} {what}: a robust variance of so few is too small"]
-        if number <= len(beta):
-            notes = [*notes, "No more clusters than columns: no joint test of all columns exists"]
     back = np.outer(sets.scale, sets.scale)
     with np.errstate(over="ignore"):
         table = _ratios(terms, beta / sets.scale, np.sqrt(np.diag(covariance)) / sets.scale, settings["level"])

@@ -21,6 +21,7 @@ from epi.survival.data import DAYS_PER_YEAR
 from epi.survival.few import published_least
 from epi.survival.groups import ALL, count_groups
 from epi.survival.incidence import incidence_columns
+from epi.survival.steps import round_days
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -85,25 +86,6 @@ def round_step(span: float, years: float | None) -> float:
             raise ParameterError(f"years is {years}", "a distance above zero", "years=1")
         return float(years)
     return next((step for step in ROUND_YEARS if span / DAYS_PER_YEAR <= step * INTERVALS), 50.0)
-
-
-def round_days(first: int, last: int, step: float) -> NDArray[np.int64]:
-    """List multiples of a number of years between two days.
-
-    Parameters
-    ----------
-    first, last : int
-        Days.
-    step : float
-        Years.
-
-    Returns
-    -------
-    numpy.ndarray of int64
-        Days, in order.
-    """
-    low, high = int(np.ceil(first / DAYS_PER_YEAR / step - 1e-9)), int(np.floor(last / DAYS_PER_YEAR / step + 1e-9))
-    return np.floor(np.arange(low, high + 1) * step * DAYS_PER_YEAR + 1e-8).astype(np.int64)
 
 
 def reporting_days(counters: NDArray[np.int64], first: int, least: int, step: float) -> NDArray[np.int64]:
@@ -271,7 +253,7 @@ def release_incidence(found: CumulativeIncidence, min_count: int | None, years: 
     headings: dict[str, str] = {}
     for cause, (events, *read) in columns.items():
         values = read_published(
-            found.table[found.table["cause"] == cause], rows, {"incidence": 0.0, "ci_low": 0.0, "ci_high": 0.0}
+            found.table[found.table["cause"] == cause], rows, {"incidence": 0.0, "ci_low": np.nan, "ci_high": np.nan}
         )
         table = table.join(values.set_axis(read, axis=1))
         estimates += read
@@ -355,7 +337,7 @@ def _release(
     events = counts.events.sum(axis=2, keepdims=True) if number is None else counts.events[:, :, number : number + 1]
     rows, _ = reporting_rows(counts, events, labels, least, years)
     start = 1.0 if estimate == "survival" else 0.0
-    values = read_published(found.table, rows, {estimate: start, "ci_low": start, "ci_high": start})
+    values = read_published(found.table, rows, {estimate: start, "ci_low": np.nan, "ci_high": np.nan})
     table = rows.rename(columns={"events_0": "events"}).join(values).drop(columns="time")
     return declare(table, [estimate, "ci_low", "ci_high"], title, _note(settings, least, len(labels) > 1), ["events"])
 
@@ -370,7 +352,7 @@ def read_published(table: pd.DataFrame, rows: pd.DataFrame, columns: Mapping[str
     rows : pandas.DataFrame
         `group` and `time` of the published rows.
     columns : mapping
-        Columns, and their value before the first day.
+        Columns, and their value before the first day: limits have none.
 
     Returns
     -------

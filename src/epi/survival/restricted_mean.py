@@ -25,6 +25,7 @@ from epi.survival.few import small_side
 from epi.survival.groups import ALL, By, count_groups, split_groups
 from epi.survival.influence import place_rows
 from epi.survival.risk_sets import check_first_events, focus, risk_notes, wants_robust, where
+from epi.survival.robust import robust_error, unit_notes
 from epi.survival.steps import Lang, Unit, whole_days, words_of
 from epi.survival.window import check_inside
 
@@ -194,7 +195,8 @@ def estimate_rmst(
     Notes
     -----
     Irwin (J Hyg 1949); Royston and Parmar (Stat Med 2011). Variance: the sum over days of the squared area
-    that remains times Greenwood's term, as printed by R's survfit.
+    that remains times Greenwood's term, as printed by R's survfit. Limits are normal, and end at no time and at the
+    whole time until the horizon.
 
     Examples
     --------
@@ -285,7 +287,11 @@ def compare_rmst(
     apart[at] = relative[at] = np.nan
     difference = np.where(np.arange(len(mean)) == at, np.nan, mean - mean[at])
     log_ratio = np.where(np.arange(len(mean)) == at, np.nan, np.log(mean / mean[at]))
-    error, log_error = np.sqrt(apart), np.sqrt(relative)
+    if areas.moved is None:
+        error, log_error = np.sqrt(apart), np.sqrt(relative)
+    else:
+        # Groups that lie in the same clusters may differ by nothing but rounding.
+        error, log_error = robust_error(apart, areas.table["lost"]), robust_error(relative, areas.table["lost"] / mean)
     with np.errstate(divide="ignore", invalid="ignore"):
         p, log_p = (2 * stats.norm.sf(np.abs(x / e)) for x, e in ((difference, error), (log_ratio, log_error)))
     table = areas.table.assign(
@@ -352,15 +358,15 @@ def _areas(
             moved = _moves(whole, np.flatnonzero(numbers == group), times, share[inside], left, remains, event)
             sums = np.bincount(moved[0], moved[1], clusters)
             moves.append(sums)
-            variance = float((sums**2).sum())
+            variance = float(robust_error((sums**2).sum(), end - begin - mean) ** 2)
         else:
             variance = float((remains**2 * share[inside] / left).sum())
         if not deaths[inside].any():
             # No event, no variance: an interval of no width would claim certainty.
             notes.append(f"{where(label)}there is no event before the horizon: the mean has no limits")
             variance = np.nan
-            if jackknife:
-                moves[-1] = np.full(clusters, np.nan)
+        if jackknife and np.isnan(variance):
+            moves[-1] = np.full(clusters, np.nan)
         column = min(end, counts.first + counts.at_risk.shape[1] - 1) - counts.first
         present = int(counts.at_risk[group, column]) if end <= last else 0
         if present < FEW:
@@ -371,9 +377,11 @@ def _areas(
         error = float(np.sqrt(variance))
         people = len(np.unique(whole.person[numbers == group]))
         rows.append({"group": label, "persons": people, "events": int(deaths[inside].sum()), "at_risk": present,
-                     "mean": mean, "se": error, "ci_low": mean - z * error, "ci_high": mean + z * error,
-                     "lost": end - begin - mean})  # fmt: skip
+                     "mean": mean, "se": error, "ci_low": np.maximum(mean - z * error, 0.0),
+                     "ci_high": np.minimum(mean + z * error, end - begin), "lost": end - begin - mean})  # fmt: skip
         variances.append(variance)
+    if jackknife:
+        notes += unit_notes(whole, numbers, labels)
     if faults:
         raise EstimationError(
             f"the curve is not known until the horizon, day {end}", "a horizon within the follow-up of every group",

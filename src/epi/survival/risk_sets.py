@@ -10,7 +10,7 @@ import numpy as np
 from epi.errors import DataError, EstimationError, ParameterError
 from epi.survival.counting import DayCounts, after_days, recurrences
 from epi.survival.groups import ALL, By, count_groups
-from epi.survival.steps import Unit, whole_days
+from epi.survival.steps import Unit, round_days, whole_days
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +30,7 @@ def find_start(
     by : str, sequence of str or None
         Groups.
     on : float or None
-        The start; the first that suits all groups where None.
+        The start; the first whole month that suits all groups where None.
     minimal : int
         Persons at risk that each group needs just after the start.
     unit : {"days", "years"}, optional
@@ -55,14 +55,17 @@ def find_start(
     counts, labels, _ = count_groups(data, by)
     after = after_days(counts)
     if on is None:
-        enough = (after >= minimal).all(axis=0)
-        if not enough.any():
+        # Round times only: the very day would be that of somebody's entry.
+        months = round_days(counts.first, counts.first + after.shape[1] - 1, 1 / 12)
+        enough = months[(after[:, months - counts.first] >= minimal).all(axis=0)]
+        if not len(enough):
             most = [f"{label}: at most {int(after[at].max())}" for at, label in enumerate(labels)]
             raise EstimationError(
                 f"at no time have all groups {minimal} persons at risk",
-                "groups observed over a common range of times", "lower minimal=, or compare fewer groups", faults=most,
+                "groups observed over a common range of times, of a month at least",
+                "lower minimal=, or compare fewer groups", faults=most,
             )  # fmt: skip
-        day = int(counts.days[int(enough.argmax())])
+        day = int(enough[0])
     else:
         day = int(whole_days([on], unit)[0])
         column = day - counts.first

@@ -75,6 +75,25 @@ def whole_days(times: ArrayLike, unit: Unit = "days") -> NDArray[np.int64]:
     return np.floor(values * (DAYS_PER_YEAR if unit == "years" else 1.0) + 1e-8).astype(np.int64)
 
 
+def round_days(first: int, last: int, step: float) -> NDArray[np.int64]:
+    """List multiples of a number of years between two days.
+
+    Parameters
+    ----------
+    first, last : int
+        Days.
+    step : float
+        Years.
+
+    Returns
+    -------
+    numpy.ndarray of int64
+        Days, in order.
+    """
+    low, high = int(np.ceil(first / DAYS_PER_YEAR / step - 1e-9)), int(np.floor(last / DAYS_PER_YEAR / step + 1e-9))
+    return np.floor(np.arange(low, high + 1) * step * DAYS_PER_YEAR + 1e-8).astype(np.int64)
+
+
 def read_steps(
     table: pd.DataFrame, groups: Sequence[str], days: NDArray[np.int64], counts: DayCounts,
     events: NDArray[np.int64], start: Mapping[str, float],
@@ -117,7 +136,7 @@ def read_steps(
         })  # fmt: skip
         # Beyond the last exit nothing is known, unless nobody was left.
         known = (days <= rows["time"].iloc[-1]) | (rows[name].iloc[-1] == (0.0 if first == 1.0 else 1.0))
-        for source, initial in ((name, first), ("se", 0.0), ("ci_low", first), ("ci_high", first)):
+        for source, initial in ((name, first), ("se", 0.0), ("ci_low", np.nan), ("ci_high", np.nan)):
             values = np.concatenate([[initial], rows[source].to_numpy(dtype=np.float64)])[step + 1]
             part[source] = np.where(known, values, np.nan)
         parts.append(part)

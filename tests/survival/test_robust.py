@@ -1,0 +1,180 @@
+"""Robust variances where a group or a value lies in one cluster: nothing is known, and nothing is claimed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from epi.errors import EstimationError
+from epi.stats.models import fit_glm
+from epi.survival import (
+    SurvivalData,
+    build_survival,
+    check_quasi_independence,
+    compare_rmst,
+    compare_survival,
+    estimate_cumulative_hazard,
+    estimate_cumulative_incidence,
+    estimate_rates,
+    estimate_rmst,
+    estimate_smr,
+    estimate_survival,
+    fit_cox,
+    fit_excess,
+    fit_fine_gray,
+    fit_flexible,
+    fit_rates,
+    life_table,
+)
+
+ROWS = 600
+
+
+def follow(clusters: int, **columns: Any) -> SurvivalData:
+    """Persons without effect of anything: group `b` and `ward` 0 are all of cluster 0."""
+    rng = np.random.default_rng(7)
+    cluster = rng.integers(0, clusters, ROWS)
+    stay = 1 + rng.exponential(1500, ROWS).astype(int)
+    table = pd.DataFrame({
+        "start": pd.Timestamp("1990-01-01") + pd.to_timedelta(rng.integers(0, 500, ROWS), unit="D"),
+        "zero": pd.Timestamp("1990-01-01"), "born": pd.Timestamp("1950-06-15"), "sex": "F",
+        "what": np.where(stay > 1800, 0, rng.integers(1, 3, ROWS)), "cluster": cluster,
+        "group": np.where(cluster == 0, "b", "a"), "ward": (cluster > 0).astype(int), "z": rng.normal(size=ROWS),
+    }).assign(**columns)  # fmt: skip
+    table["end"] = table["start"] + pd.to_timedelta(np.minimum(stay, 1800), unit="D")
+    return build_survival(table, entry="start", exit="end", event="what", causes={1: "death", 2: "other"},
+                          origin="zero", birth="born", cluster="cluster")  # fmt: skip
+
+
+def limits(table: pd.DataFrame, group: str = "b") -> pd.DataFrame:
+    return table.loc[table["group"] == group, ["ci_low", "ci_high"]]
+
+
+@pytest.mark.parametrize(
+    "estimate",
+    [
+        lambda data: estimate_survival(data, by="group"),
+        lambda data: estimate_cumulative_hazard(data, by="group"),
+        lambda data: estimate_cumulative_incidence(data, by="group"),
+        lambda data: estimate_rmst(data, 1500, by="group", start=500),
+        lambda data: estimate_rates(data, by="group"),
+        lambda data: estimate_smr(data, life_table("France"), by="group"),
+        lambda data: check_quasi_independence(data, by="group"),
+    ],
+    ids=["survival", "hazard", "incidence", "mean", "rates", "mortality", "entry and exit"],
+)
+def test_a_group_in_one_cluster_has_no_limits(estimate: Callable[[SurvivalData], Any]) -> None:
+    found = estimate(follow(30))
+    assert limits(found.table, "b").isna().all(axis=None)
+    other = limits(found.table, "a").dropna()
+    assert len(other)
+    assert (other["ci_low"] < other["ci_high"]).all()
+    assert any("in one cluster" in note for note in found.notes)
+
+
+def test_contrasts_with_such_a_group_are_missing() -> None:
+    table = compare_rmst(follow(30), 1500, "group", start=500).table.set_index("group")
+    assert table.loc["b", ["difference_low", "difference_high", "difference_p", "ratio_low", "ratio_p"]].isna().all()
+    assert np.isfinite(table.loc["b", "difference"])
+
+
+def test_no_p_value_of_entry_and_exit_in_one_cluster() -> None:
+    found = check_quasi_independence(follow(30), by="group").table.set_index("group")
+    assert np.isnan(found.loc["b", "p"])
+    assert np.isfinite(found.loc["a", "p"])
+
+
+MODELS: dict[str, Callable[[SurvivalData, list[str]], Any]] = {
+    "cox": lambda data, names: fit_cox(data, names, cause="death"),
+    "fine-gray": lambda data, names: fit_fine_gray(data, names, cause="death"),
+    "flexible": lambda data, names: fit_flexible(data, names, cause="death", df=2),
+    "excess": lambda data, names: fit_excess(data, life_table("France"), names),
+    "rates": lambda data, names: fit_rates(data, names, cause="death"),
+}
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_models_refuse_what_clusters_cannot_tell(model: str) -> None:
+    """With thirty clusters, one of them exposed, CR2 gave limits of 0.60 to 0.70 where nothing has an effect."""
+    fit = MODELS[model]
+    with pytest.raises(EstimationError, match="ward 0 lies in one cluster"):
+        fit(follow(30), ["ward", "z"])
+    with pytest.raises(EstimationError, match="1 cluster"):
+        fit(follow(1), ["z"])
+    assert np.isfinite(fit(follow(30), ["z"]).table["p"]).all()
+
+
+@pytest.mark.parametrize("model", ["cox", "fine-gray", "flexible", "excess"])
+def test_models_say_that_clusters_are_few(model: str) -> None:
+    words = "12 clusters: a robust variance of so few is too small"
+    assert any(words in note for note in MODELS[model](follow(12), ["z"]).notes)
+    with pytest.raises(EstimationError, match="2 clusters for"):
+        MODELS[model](follow(2), ["z"])
+
+
+def test_a_reference_category_in_one_cluster_is_named() -> None:
+    rng = np.random.default_rng(1)
+    data = follow(30)
+    wards = np.where(data.covariates["ward"] == 0, "north", rng.choice(["east", "west"], ROWS))
+    with pytest.raises(EstimationError, match="ward north lies in one cluster"):
+        fit_cox(follow(30, ward=wards), ["ward"], reference={"ward": "north"})
+
+
+def test_a_robust_test_needs_more_clusters_than_degrees_of_freedom() -> None:
+    """Of one cluster the chi-square was 1.000 whatever happened, of as many as degrees of freedom their number."""
+    with pytest.raises(EstimationError, match="a robust test of 2 groups cannot be made of 1 cluster"):
+        compare_survival(follow(1, group=np.resize(["a", "b"], ROWS)), "group")
+    with pytest.raises(EstimationError, match="3 clusters or more"):
+        compare_survival(follow(2, group=np.resize(["a", "b", "c"], ROWS)), "group")
+    few = compare_survival(follow(12, group=np.resize(["a", "b"], ROWS)), "group")
+    assert "12 clusters" in str(few)
+    assert 0 < few.p < 1
+
+
+def test_a_coefficient_that_one_cluster_determines_has_no_degrees_of_freedom() -> None:
+    rng = np.random.default_rng(3)
+    cluster = np.repeat(np.arange(20), 30)
+    design = pd.DataFrame({"one": (cluster == 4).astype(float), "all": rng.normal(size=600)})
+    for correction in ("CR2", "CR1"):
+        fit = fit_glm(design, rng.poisson(2, 600), family="poisson", clusters=cluster, correction=correction)  # type: ignore[arg-type]
+        assert fit.degrees_of("one") == 0
+        assert fit.degrees_of("all") > 10
+        assert np.isnan(fit.wald(["one", "all"]).p)
+        assert np.isfinite(fit.wald(["all"]).p)
+    # A set of its own in each cluster is no matter to what varies within them.
+    sets = pd.get_dummies(cluster, drop_first=True, dtype=float).add_prefix("set").assign(all=design["all"])
+    within = fit_glm(sets, rng.poisson(2, 600), family="poisson", clusters=cluster)
+    assert within.degrees_of("all") > 10
+    assert within.degrees_of("set3") == 0
+
+
+def test_standardised_rates_of_an_age_in_one_cluster_have_no_limits() -> None:
+    rng = np.random.default_rng(5)
+    table = pd.DataFrame({
+        "born": pd.to_datetime(rng.choice(["1950-06-15", "1990-06-15"], 400)), "start": pd.Timestamp("2000-01-01"),
+        "end": pd.Timestamp("2004-01-01") + pd.to_timedelta(rng.integers(0, 900, 400), unit="D"),
+        "died": rng.integers(0, 2, 400), "cluster": rng.integers(0, 30, 400),
+    })  # fmt: skip
+    alone = table.assign(cluster=table["cluster"].where(table["born"] < "1970-01-01", 0))
+    standard = pd.DataFrame({"age_low": [0, 30], "weight": [0.4, 0.6]})
+    for seen, known in ((table, True), (alone, False)):
+        data = build_survival(seen, entry="start", exit="end", event="died", origin="start", birth="born",
+                              cluster="cluster")  # fmt: skip
+        found = estimate_rates(data, age_bands=[30]).standardise(standard)
+        assert bool(np.isfinite(found.table["ci_low"]).all()) is known
+        assert any("events of an age are of one cluster" in note for note in found.notes) is not known
+
+
+def test_strata_that_are_not_used_are_said() -> None:
+    data = follow(30)
+    layered = replace(data, strata=np.arange(ROWS) % 2, strata_labels=("p", "q"), cluster=None)
+    for fit in (MODELS["flexible"], MODELS["excess"], MODELS["rates"]):
+        assert any("strata of the data are not used" in note for note in fit(layered, ["z"]).notes)
+    assert any("strata='strata'" in note for note in compare_survival(layered, "group").notes)
+    assert not compare_survival(layered, "group", strata="strata").notes
+    assert not any("not used" in note for note in fit_cox(layered, ["z"], cause="death").notes)
