@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from scipy import stats
 
+from epi.arguments import check_number
 from epi.errors import EstimationError, ParameterError
 
 if TYPE_CHECKING:
@@ -73,9 +74,10 @@ def check_level(level: float) -> float:
     ...
     epi.errors.ParameterError: level is 95. Expected: a number between 0 and 1. Next: level=0.95
     """
-    if not 0 < level < 1:
+    found = check_number("level", level, "a number between 0 and 1", above=0, do="level=0.95")
+    if found >= 1:
         raise ParameterError(f"level is {level}", "a number between 0 and 1", "level=0.95")
-    return float(level)
+    return found
 
 
 def _counts(values: ArrayLike, name: str) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from epi.arguments import check_numbers
 from epi.errors import DataError, ParameterError
 from epi.stats.standardisation import survival_standard
 from epi.survival.data import DAYS_PER_YEAR, SurvivalData
@@ -49,7 +50,7 @@ def standard_weights(
     >>> standard_weights("icss1", [15, 55, 65, 75])
     ([15.0, 55.0, 65.0, 75.0], array([0.19, 0.23, 0.29, 0.29]))
     """
-    table = survival_standard(standard) if isinstance(standard, str) else standard
+    table = standard if isinstance(standard, pd.DataFrame) else survival_standard(standard)
     absent = [name for name in ("age_low", "weight") if name not in table]
     if absent:
         raise ParameterError(f"the standard has no column {', '.join(absent)}", "age_low and weight")
@@ -64,8 +65,8 @@ def standard_weights(
     low, weight = low[start:], weight[start:] / weight.sum()
     if age_bands is None:
         return low.tolist(), weight
-    breaks = [float(value) for value in age_bands]
     words = ", ".join(f"{value:g}" for value in low)
+    breaks = check_numbers("age_bands", age_bands, f"ages, some of {words}").tolist()
     if not breaks or breaks[0] != low[0] or any(value not in low for value in breaks) or breaks != sorted(set(breaks)):
         raise ParameterError(
             f"age_bands begin at {', '.join(f'{value:g}' for value in breaks) or 'no age'}",

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from epi.arguments import check_names, check_numbers, check_whole
 from epi.errors import DataError, ParameterError
 from epi.geography import births_of_france
 from epi.stats.intervals import check_level, ratio_interval
@@ -168,9 +169,11 @@ def estimate_ascertainment(
     Observed by year of birth: 155 of 214 expected, 72% (61% to 86%)
     """
     check_level(level)
-    names = [by] if isinstance(by, str) else list(by)
-    if width < 1:
-        raise ParameterError(f"width is {width}", "1 year or more", "width=5")
+    names = check_names("by", by, "columns of groups", do="by='disease'")
+    width = check_whole("width", width, "1 year or more", least=1, do="width=5")
+    for label, table in (("observed", observed), ("births", births)):
+        if table is not None and not isinstance(table, pd.DataFrame):
+            raise ParameterError(f"{label} is of type {type(table).__name__}", "a table (pandas.DataFrame)")
     for label, table, wanted in (("observed", observed, ["birth_year", *names, *([count] if count else [])]),
                                  ("births", births, ["birth_year", "births"])):  # fmt: skip
         absent = [name for name in wanted if table is not None and name not in table]
@@ -210,6 +213,9 @@ def _unique(table: pd.DataFrame, value: str, names: list[str]) -> pd.DataFrame:
     """Check a table of births or of incidence: one whole row for each combination of what it depends on."""
     keys = [name for name in ("birth_year", *names) if name in table]
     faults = []
+    strange = [name for name in {value, "birth_year"}.intersection(table) if table[name].dtype.kind not in "iuf"]
+    if strange:
+        raise DataError(f"{', '.join(strange)} of the table of {value} holds other than numbers", "numbers")
     if table[[value, *keys]].isna().any().any():
         faults.append(f"{int(table[[value, *keys]].isna().any(axis=1).sum())} rows have missing values")
     elif (table[value] <= 0).any() or not np.isfinite(table[value].to_numpy(dtype=np.float64)).all():
@@ -232,7 +238,7 @@ def _observed(
     if count is None:
         table["observed"] = 1
     else:
-        numbers = observed[count].to_numpy(dtype=np.float64, na_value=np.nan)
+        numbers = pd.to_numeric(observed[count], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
         if not (np.isfinite(numbers) & (numbers >= 0) & (numbers == np.round(numbers))).all():
             raise DataError(f"{count} holds missing or negative values, or parts of a person", "numbers of patients")
         table["observed"] = numbers.astype(np.int64)
@@ -243,12 +249,18 @@ def _observed(
     table = table[table["birth_year"].notna()]
     if table.empty:
         raise DataError("nobody observed has a year of birth", "patients with a birth_year")
-    table["birth_year"] = table["birth_year"].astype(np.int64)
+    born_in = pd.to_numeric(table["birth_year"], errors="coerce")
+    if not (born_in == np.round(born_in)).all():
+        raise DataError("birth_year holds other than whole years", "years such as 2009", "the year of the birth date")
+    table["birth_year"] = born_in.astype(np.int64)
     first, last = int(born["birth_year"].min()), int(born["birth_year"].max())
     if years is None:
         span = max(first, int(table["birth_year"].min())), last
     else:
-        span = int(years[0]), int(years[1])
+        asked = check_numbers("years", years, "the first and the last year of birth", do="years=(2000, 2020)")
+        if len(asked) != 2 or not (asked == np.round(asked)).all():
+            raise ParameterError(f"years is {years}", "the first and the last year of birth", "years=(2000, 2020)")
+        span = int(asked[0]), int(asked[1])
     if span[0] > span[1] or span[0] < first or span[1] > last:
         raise ParameterError(f"years are {span[0]} to {span[1]}", f"years with births: {first} to {last}",
                              "births= with more years")  # fmt: skip
@@ -279,7 +291,9 @@ def _with_incidence(grid: pd.DataFrame, incidence: Incidence, names: list[str]) 
             raise ParameterError("the table of incidence has no column incidence", "cases for 100,000 births")
         table = _unique(incidence, "incidence", names)
     else:
-        values = incidence if isinstance(incidence, tuple) else (incidence,)
+        given = incidence if isinstance(incidence, tuple) else (incidence,)
+        values = check_numbers("incidence", given, "cases for 100,000 births, or that with its low and high limits",
+                               do="incidence=(12.9, 12.0, 13.9)").tolist()  # fmt: skip
         if len(values) not in (1, 3):
             raise ParameterError(
                 f"incidence has {len(values)} values", "a number, or an estimate with low and high limits"

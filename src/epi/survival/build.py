@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from epi.arguments import check_names
 from epi.errors import DataError, ParameterError
 from epi.survival.data import DAYS_PER_YEAR, LONGEST, SCALES, Scale, SurvivalData
 
@@ -100,7 +101,11 @@ def build_survival(
     >>> build_survival(seen, entry="entry", exit="exit", event="died", causes={1: "death"})
     SurvivalData(3 persons, 3 rows, 2 death, scale='time')
     """
-    strata_columns = [strata] if isinstance(strata, str) else list(strata or ())
+    if not isinstance(table, pd.DataFrame):
+        raise ParameterError(f"the table is of type {type(table).__name__}", "a pandas.DataFrame")
+    strata_columns = check_names("strata", strata if strata is not None else (), "columns of the table")
+    if covariates is not None:
+        covariates = check_names("covariates", covariates, "columns of the table")
     named = [exit, entry, event, origin, birth, person, weight, cluster, *strata_columns, *(covariates or ())]
     _check_columns(table, [name for name in named if name is not None])
     if scale not in SCALES:
@@ -204,7 +209,7 @@ def _times(
         if days is None:
             return None
         times = days - zero
-    elif pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+    elif column.dtype.kind != "c" and pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
         values = column.to_numpy(dtype=np.float64, na_value=np.nan)
         bad = ~np.isfinite(values)
         if bad.any():
@@ -230,6 +235,8 @@ def _times(
 
 
 def _kind(column: pd.Series) -> str:
+    if column.dtype.kind == "c":
+        return "complex numbers"
     if pd.api.types.is_bool_dtype(column):
         return "true and false"
     if pd.api.types.is_numeric_dtype(column):
@@ -242,6 +249,9 @@ def _events(
 ) -> tuple[NDArray[np.int64] | None, tuple[str, ...]]:
     if column.isna().any():
         faults.add(column.isna(), f"{name} is missing: say what happened, or that nothing did")
+        return None, ()
+    if column.dtype.kind == "c":
+        faults.append(f"{name} holds complex numbers: 0 and 1, codes or texts are expected")
         return None, ()
     if pd.api.types.is_bool_dtype(column) or pd.api.types.is_numeric_dtype(column):
         return _coded_events(column.to_numpy(dtype=np.float64), name, causes, faults)
@@ -292,7 +302,7 @@ def _coded_events(
 
 
 def _weights(column: pd.Series, name: str | None, faults: _Faults) -> NDArray[np.float64] | None:
-    if not pd.api.types.is_numeric_dtype(column):
+    if column.dtype.kind == "c" or not pd.api.types.is_numeric_dtype(column):
         faults.append(f"{name} holds {_kind(column)}, not weights")
         return None
     values = column.to_numpy(dtype=np.float64, na_value=np.nan)
@@ -306,7 +316,11 @@ def _codes(table: pd.DataFrame, name: str | None, faults: _Faults) -> NDArray[np
     if table[name].isna().any():
         faults.add(table[name].isna(), f"{name} is missing")
         return None
-    return pd.factorize(table[name], sort=True)[0].astype(np.int64)
+    try:
+        return pd.factorize(table[name], sort=True)[0].astype(np.int64)
+    except TypeError:
+        faults.append(f"{name} holds lists or other things that are no names")
+        return None
 
 
 def _strata(
@@ -320,7 +334,11 @@ def _strata(
         return None, ()
     numbers = table.groupby(columns, sort=True, observed=True).ngroup().to_numpy().astype(np.int64)
     first = table[columns].iloc[np.unique(numbers, return_index=True)[1]]
-    return numbers, tuple(", ".join(map(str, row)) for row in first.itertuples(index=False))
+    labels = tuple(", ".join(map(str, row)) for row in first.itertuples(index=False))
+    if len(set(labels)) < len(labels):
+        faults.append(f"{' and '.join(columns)} {'has' if len(columns) == 1 else 'have'} values that print alike: "
+                      "make them one type, with .astype(str)")  # fmt: skip
+    return numbers, labels
 
 
 def _check_persons(data: SurvivalData) -> None:

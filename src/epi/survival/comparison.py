@@ -12,10 +12,12 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from epi.arguments import check_number, check_numbers
 from epi.errors import EstimationError, ParameterError
 from epi.results import Counted, Release
 from epi.stats.notation import format_number, format_p
 from epi.survival.counting import count_days, stated_order
+from epi.survival.data import of_follow_up
 from epi.survival.few import small_side
 from epi.survival.groups import By, split_groups, unused_strata
 from epi.survival.risk_sets import check_first_events, wants_robust
@@ -131,6 +133,7 @@ class Comparison:
         return f"<p>{html.escape(str(self))}</p>{self.table.to_html(index=False, float_format='{:,.2f}'.format)}"
 
 
+@of_follow_up
 def compare_survival(
     data: SurvivalData,
     by: By,
@@ -196,8 +199,7 @@ def compare_survival(
         raise ParameterError(f"test is {test!r}", f"one of {', '.join(TESTS)}", "test='log-rank'")
     if (rho or gamma) and test != "fleming-harrington":
         raise ParameterError("rho and gamma belong to Fleming and Harrington's weights", do="test='fleming-harrington'")
-    if rho < 0 or gamma < 0:
-        raise ParameterError("rho or gamma is below 0", "0 or more")
+    rho, gamma = (check_number(name, value, "0 or more", least=0) for name, value in (("rho", rho), ("gamma", gamma)))
     check_first_events(data, cause)
     numbers, labels = split_groups(data, by)
     size = len(labels)
@@ -309,7 +311,7 @@ def _name(test: Test, rho: float, gamma: float, trend: bool) -> str:
 def _scores(trend: bool | Sequence[float], groups: int) -> NDArray[np.float64] | None:
     if isinstance(trend, bool):
         return np.arange(groups, dtype=np.float64) if trend else None
-    scores = np.asarray(trend, dtype=np.float64)
+    scores = check_numbers("trend", trend, "true, or a number for each group", do="trend=[0, 1, 2]")
     if scores.shape != (groups,) or not np.isfinite(scores).all() or np.ptp(scores) == 0:
         raise ParameterError(f"{len(scores)} scores are given for {groups} groups", "a number for each, not all equal")
     return scores

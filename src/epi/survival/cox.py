@@ -13,6 +13,7 @@ from epi.errors import EstimationError, ParameterError
 from epi.stats.intervals import check_level
 from epi.survival.counting import recurrences
 from epi.survival.cox_residuals import RESIDUALS, Residual, residual_table
+from epi.survival.data import of_follow_up
 from epi.survival.estimability import check_columns, check_information, explain_divergence, refuse
 from epi.survival.groups import By, split_groups
 from epi.survival.partial_likelihood import SlotSums, evaluate, maximise
@@ -113,6 +114,7 @@ class CoxModel(RatioModel):
         return check_proportional(self, transform)
 
 
+@of_follow_up
 def fit_cox(
     data: SurvivalData,
     covariates: Sequence[str],

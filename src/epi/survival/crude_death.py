@@ -19,7 +19,7 @@ from scipy import stats
 from epi.errors import ParameterError
 from epi.stats.intervals import check_level
 from epi.survival.crude_variance import DISEASE, POPULATION, jackknife_variance, poisson_variance, share_deaths
-from epi.survival.data import DAYS_PER_YEAR, SurvivalData
+from epi.survival.data import DAYS_PER_YEAR, SurvivalData, of_follow_up
 from epi.survival.expected import sum_hazards
 from epi.survival.groups import By, count_groups
 from epi.survival.net import FEW_DEATHS, place_persons
@@ -214,6 +214,7 @@ class CrudeDeath:
         return f"<p>{html.escape(str(self))}</p>{body}"
 
 
+@of_follow_up
 def estimate_crude_death(
     data: SurvivalData,
     life_table: LifeTable,

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from epi.arguments import check_numbers
 from epi.errors import ParameterError
 from epi.survival.counting import DayCounts
-from epi.survival.data import DAYS_PER_YEAR, SurvivalData
+from epi.survival.data import DAYS_PER_YEAR, SurvivalData, of_follow_up
 from epi.survival.groups import By, count_groups
 from epi.survival.influence import influence_variance, place_rows
 from epi.survival.limits import IntervalScale, check_interval, probability_limits, reached
@@ -113,9 +114,10 @@ class SurvivalCurves:
         ParameterError
             If a share is not between 0 and 1.
         """
-        shares = np.asarray(probabilities, dtype=np.float64)
-        if shares.ndim != 1 or not ((shares >= 0) & (shares <= 1)).all():
-            raise ParameterError("a share is not between 0 and 1", "shares of persons", "quantiles((0.25, 0.5, 0.75))")
+        example = "quantiles((0.25, 0.5, 0.75))"
+        shares = check_numbers("probabilities", probabilities, "shares of persons, from 0 to 1", do=example)
+        if not ((shares >= 0) & (shares <= 1)).all():
+            raise ParameterError("a share is not between 0 and 1", "shares of persons", example)
         start = float(min(self.settings["start"], 0) if self.settings["conditional_on"] is None
                       else self.settings["conditional_on"])  # fmt: skip
         parts = []
@@ -216,6 +218,7 @@ class SurvivalCurves:
         return f"<p>{html.escape(str(self))}</p>{body}"
 
 
+@of_follow_up
 def estimate_survival(
     data: SurvivalData,
     *,

@@ -9,12 +9,15 @@ A person may have several rows, whose times do not overlap.
 from __future__ import annotations
 
 import html
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, Literal
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
 import numpy as np
 import pandas as pd
 
+from epi.arguments import check_whole
 from epi.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -33,6 +36,37 @@ LONGEST = 130
 """Years: nobody is followed, or lives, longer; times beyond are dates in disguise, or in another unit."""
 NONE = np.iinfo(np.int64).min
 """A day that is not known."""
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def of_follow_up(function: Callable[P, R]) -> Callable[P, R]:
+    """Make a function refuse, as its data, anything but survival data.
+
+    Parameters
+    ----------
+    function : callable
+        Its first argument is ``data``.
+
+    Returns
+    -------
+    callable
+        The same, with a clear message for a table that was not built.
+    """
+
+    @wraps(function)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        data = args[0] if args else kwargs.get("data")
+        if not isinstance(data, SurvivalData):
+            raise ParameterError(
+                f"data is of type {type(data).__name__}", "survival data",
+                f"{function.__name__}(build_survival(table, exit=..., event=...), ...)",
+            )  # fmt: skip
+        return function(*args, **kwargs)
+
+    return checked
 
 
 @dataclass(frozen=True, eq=False)
@@ -266,8 +300,9 @@ class SurvivalData:
         ParameterError
             If the window is empty, or nobody is at risk in it.
         """
-        start = np.iinfo(np.int64).min if low is None else int(low)
-        stop = np.iinfo(np.int64).max if high is None else int(high)
+        days = "a whole number of days on the time scale"
+        start = np.iinfo(np.int64).min if low is None else check_whole("low", low, days, do="low=0")
+        stop = np.iinfo(np.int64).max if high is None else check_whole("high", high, days, do="high=3650")
         if start >= stop:
             raise ParameterError(f"the window ({start}, {stop}] is empty", "low before high")
         entry, exit_ = np.maximum(self.entry, start), np.minimum(self.exit, stop)

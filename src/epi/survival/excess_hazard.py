@@ -17,7 +17,7 @@ from scipy import stats
 from epi.errors import EstimationError, ParameterError
 from epi.stats.intervals import check_level
 from epi.survival.counting import stated_order
-from epi.survival.data import DAYS_PER_YEAR
+from epi.survival.data import DAYS_PER_YEAR, of_follow_up
 from epi.survival.estimability import check_columns, refuse
 from epi.survival.excess_likelihood import MODEL, check_bands, maximise_excess
 from epi.survival.groups import unused_strata
@@ -85,6 +85,7 @@ class ExcessModel(RatioTable):
         yield from (self.table, self.baseline)
 
 
+@of_follow_up
 def fit_excess(
     data: SurvivalData,
     life_table: LifeTable,

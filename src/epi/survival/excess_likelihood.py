@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from epi.arguments import check_numbers
 from epi.errors import EstimationError, ParameterError
 
 if TYPE_CHECKING:
@@ -64,10 +65,10 @@ def check_bands(bands: Sequence[float]) -> list[float]:
     ParameterError
         If they do not rise from 0.
     """
-    edges = [float(edge) for edge in bands]
-    if not edges or edges[0] != 0 or not np.isfinite(edges).all() or (np.diff(edges) <= 0).any():
+    edges = check_numbers("bands", bands, "years that rise from 0", do="bands=[0, 1, 2, 5]").tolist()
+    if not edges or edges[0] != 0 or (np.diff(edges) <= 0).any():
         raise ParameterError(f"bands is {list(bands)}", "years that rise from 0", "bands=[0, 1, 2, 5]")
-    return edges
+    return [float(edge) for edge in edges]
 
 
 def maximise_excess(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
+from epi.arguments import check_whole
 from epi.disclosure.door import read_granted
 from epi.disclosure.policy import read_policy
-from epi.errors import ParameterError
 
 
 def published_least(min_count: int | None) -> int:
@@ -28,9 +28,9 @@ def published_least(min_count: int | None) -> int:
         If less than the policy allows is asked for.
     """
     floor = read_policy().for_protocol(read_granted()).min_count
-    if min_count is not None and min_count < floor:
-        raise ParameterError(f"min_count is {min_count}", f"{floor} or more: the disclosure policy")
-    return floor if min_count is None else min_count
+    if min_count is None:
+        return floor
+    return check_whole("min_count", min_count, f"{floor} or more: the disclosure policy", least=floor)
 
 
 def small_side(persons: pd.Series, events: pd.Series) -> bool:

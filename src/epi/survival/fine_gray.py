@@ -13,6 +13,7 @@ from epi.errors import EstimationError, ParameterError
 from epi.stats.intervals import check_level
 from epi.survival.cox import split_strata
 from epi.survival.cox_residuals import ScoreResiduals
+from epi.survival.data import of_follow_up
 from epi.survival.estimability import check_columns, check_information, explain_divergence, refuse
 from epi.survival.partial_likelihood import SlotSums, evaluate, maximise
 from epi.survival.placed_rows import Tail, Ties, build_risk_sets
@@ -76,6 +77,7 @@ class FineGrayModel(RatioModel):
         return replace(found, table=found.table.assign(hazard_se=np.nan, se=np.nan, ci_low=np.nan, ci_high=np.nan))
 
 
+@of_follow_up
 def fit_fine_gray(
     data: SurvivalData,
     covariates: Sequence[str],
@@ -141,8 +143,8 @@ def fit_fine_gray(
     >>> print(fit_fine_gray(data, ["age"], cause="relapse"))
     Hazards of the subdistribution of relapse
     age: 1.104 (0.890 to 1.369), p = 0.367
-    Fewer than 10 events for each column: estimates may lie too far from 1, and limits too close
     8 persons: a robust variance of so few is too small
+    Fewer than 10 events for each column: estimates may lie too far from 1, and limits too close
     """
     check_level(level)
     if method not in METHODS:

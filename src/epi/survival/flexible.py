@@ -14,10 +14,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from epi.arguments import check_mapping, check_whole
 from epi.errors import EstimationError, ParameterError
 from epi.stats.intervals import check_level
 from epi.survival.counting import recurrences, stated_order
-from epi.survival.data import DAYS_PER_YEAR
+from epi.survival.data import DAYS_PER_YEAR, of_follow_up
 from epi.survival.estimability import check_columns, refuse
 from epi.survival.groups import unused_strata
 from epi.survival.ratio_table import RatioTable
@@ -229,8 +230,8 @@ class FlexibleModel(RatioTable):
 
     def _times(self, at_years: ArrayLike, from_years: float | None) -> tuple[Array, float]:
         """Check the times asked for, and find the start; both in years."""
+        days = whole_days(at_years, "years")
         years = np.atleast_1d(np.asarray(at_years, dtype=np.float64))
-        days = whole_days(years, "years")
         first, last = int(self.data.entry.min()), int(self.data.exit.max())
         kept = window_start(self.data)
         begin = first if kept is None else kept
@@ -263,6 +264,7 @@ class FlexibleModel(RatioTable):
         return float(row[0] @ theta) + np.log(rise) - np.log(year), row[0] + slope[0] / rise
 
 
+@of_follow_up
 def fit_flexible(
     data: SurvivalData,
     covariates: Sequence[str] = (),
@@ -331,13 +333,12 @@ def fit_flexible(
     True
     """
     check_level(level)
-    changing = dict(time_varying or {})
+    changing = check_mapping("time_varying", time_varying, "degrees of freedom by covariate", do="{'sex': 2}")
     wrong = [name for name in changing if name not in covariates]
     if wrong:
         raise ParameterError(f"time_varying names {', '.join(wrong)}", "some of the covariates")
     for name, number in {"": df, **changing}.items():
-        if not 1 <= number <= MOST:
-            raise ParameterError(f"df{' of ' + name if name else ''} is {number}", f"1 to {MOST}", "df=3")
+        check_whole(f"df{' of ' + name if name else ''}", number, f"1 to {MOST}", least=1, most=MOST, do="df=3")
     if int(data.entry.min()) < 0:
         raise ParameterError("somebody is at risk before time zero", "time from zero on", "data.window(low=0)")
     if cause is not None:

@@ -11,6 +11,7 @@ from scipy import stats
 from epi.errors import ParameterError
 from epi.survival.comparison import Comparison, layers, quadratic, strata_notes
 from epi.survival.counting import count_days
+from epi.survival.data import of_follow_up
 from epi.survival.groups import By, split_groups
 from epi.survival.risk_sets import check_first_events
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from epi.survival.data import SurvivalData
 
 
+@of_follow_up
 def compare_incidence(
     data: SurvivalData, by: By, *, cause: str | None = None, rho: float = 0.0, strata: By = None
 ) -> Comparison:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from epi.arguments import check_names
 from epi.errors import DataError, ParameterError
 from epi.survival.counting import DayCounts, count_days
 
@@ -55,7 +56,7 @@ def split_groups(data: SurvivalData, by: By, most: int | None = MOST) -> tuple[N
             raise ParameterError("by is 'strata' and the data have none", "strata= in build_survival, or a covariate")
         present, numbers = np.unique(data.strata, return_inverse=True)
         return numbers.astype(np.int64), tuple(data.strata_labels[at] for at in present)
-    names = [by] if isinstance(by, str) else list(by)
+    names = check_names("by", by, "a covariate, several, or None for one group", do="by='sex'")
     if not names:
         raise ParameterError("by names no column", "a covariate, or None for one group")
     columns = [data.column(name) for name in names]

@@ -13,6 +13,7 @@ import pandas as pd
 from epi.errors import ParameterError
 from epi.stats.intervals import check_level
 from epi.survival.counting import recurrences
+from epi.survival.data import of_follow_up
 from epi.survival.groups import By, count_groups
 from epi.survival.influence import influence_variance, place_rows
 from epi.survival.limits import hazard_limits
@@ -126,6 +127,7 @@ class CumulativeHazard:
         return f"<p>{html.escape('. '.join([str(self.settings['estimator']), *self.notes]))}</p>{body}"
 
 
+@of_follow_up
 def estimate_cumulative_hazard(
     data: SurvivalData,
     *,

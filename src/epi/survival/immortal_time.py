@@ -15,10 +15,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from epi.arguments import check_names
 from epi.errors import DataError, ParameterError
 from epi.results import Counted, Release
 from epi.stats.intervals import check_level
-from epi.survival.data import DAYS_PER_YEAR, NONE
+from epi.survival.data import DAYS_PER_YEAR, NONE, of_follow_up
 from epi.survival.splitting import cut_rows
 from epi.survival.stays import whole_stays
 
@@ -109,6 +110,7 @@ class ImmortalTime:
         return f"<p>{html.escape(str(self))}</p>{tables}"
 
 
+@of_follow_up
 def check_immortal_time(
     data: SurvivalData, exposure: str, *, cause: str | None = None, level: float = 0.95
 ) -> ImmortalTime:
@@ -189,6 +191,7 @@ def check_immortal_time(
     return ImmortalTime(table, rates, tuple(notes), settings)
 
 
+@of_follow_up
 def split_at_exposure(
     data: SurvivalData, exposure: str, *, name: str = "exposed", labels: tuple[str, str] = ("unexposed", "exposed")
 ) -> SurvivalData:
@@ -228,7 +231,7 @@ def split_at_exposure(
     """
     if name in data.covariates:
         raise ParameterError(f"the data have a covariate {name!r}", "a name that is free", "name='treated_now'")
-    if len(set(labels)) != 2:
+    if isinstance(labels, str) or len(set(check_names("labels", labels, "two texts"))) != 2:
         raise ParameterError(f"labels are {labels}", "two different texts", "labels=('unexposed', 'exposed')")
     begins = exposure_days(data, exposure)
     rows = np.flatnonzero(begins != NONE)

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from epi.errors import ParameterError
+from epi.survival.data import of_follow_up
 from epi.survival.groups import By, count_groups
 from epi.survival.influence import influence_variance, place_rows
 from epi.survival.limits import IntervalScale, check_interval, probability_limits
@@ -208,6 +209,7 @@ class CumulativeIncidence:
         return f"<p>{html.escape(str(self))}</p>{body}"
 
 
+@of_follow_up
 def estimate_cumulative_incidence(
     data: SurvivalData,
     *,

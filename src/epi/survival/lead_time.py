@@ -15,10 +15,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from epi.arguments import check_number, check_whole
 from epi.errors import DataError, EstimationError, ParameterError
 from epi.stats.intervals import check_level
 from epi.survival.curves import estimate_survival
-from epi.survival.data import DAYS_PER_YEAR, NONE
+from epi.survival.data import DAYS_PER_YEAR, NONE, of_follow_up
 from epi.survival.groups import By, split_groups
 from epi.survival.immortal_time import exposure_days
 from epi.survival.stays import first_rows
@@ -111,6 +112,7 @@ class LeadTime:
         return f"<p>{html.escape(str(self))}</p>{tables}"
 
 
+@of_follow_up
 def check_lead_time(
     data: SurvivalData,
     by: By,
@@ -176,8 +178,8 @@ def check_lead_time(
     [['after', 0.03], ['before', 2.74]]
     """
     check_level(level)
-    if minimum < 1 or not years > 0:
-        raise ParameterError(f"minimum is {minimum} and years is {years}", "persons and years above zero", "years=10")
+    minimum = check_whole("minimum", minimum, "at least 1 person at risk", least=1, do="minimum=20")
+    years = check_number("years", years, "years above zero", above=0, do="years=10")
     labels = split_groups(data, by)[1]
     if len(labels) < 2:
         raise ParameterError(f"there is one group, {labels[0]}", "two or more to compare", "by= and another column")

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from epi.arguments import check_numbers
 from epi.errors import DataError, ParameterError
-from epi.survival.data import DAYS_PER_YEAR, NONE
+from epi.survival.data import DAYS_PER_YEAR, NONE, of_follow_up
 from epi.survival.immortal_time import exposure_days
 from epi.survival.splitting import cut_rows
 
@@ -29,6 +30,7 @@ BANDS = {"age": "age_band", "calendar": "period", "since": "since_band"}
 """The column of bands of each scale."""
 
 
+@of_follow_up
 def split_lexis(
     data: SurvivalData,
     *,
@@ -136,10 +138,11 @@ def check_breaks(name: str, breaks: Sequence[float]) -> tuple[float, ...]:
     ParameterError
         If there are none, they do not rise, or a calendar year is not whole.
     """
-    values = np.asarray(list(breaks), dtype=np.float64)
-    if values.ndim != 1 or not len(values) or not np.isfinite(values).all() or (np.diff(values) <= 0).any():
-        raise ParameterError(f"{name} does not rise", "years at which bands begin, each above the one before",
-                             f"{name}={'[2007, 2012, 2017]' if name == 'calendar' else '[0, 1, 5, 15]'}")  # fmt: skip
+    expected = "years at which bands begin, each above the one before"
+    example = f"{name}={'[2007, 2012, 2017]' if name == 'calendar' else '[0, 1, 5, 15]'}"
+    values = check_numbers(name, breaks, expected, do=example)
+    if not len(values) or (np.diff(values) <= 0).any():
+        raise ParameterError(f"{name} does not rise", expected, example)
     if name == "calendar" and ((values != np.round(values)) | (values < 1800) | (values > 2200)).any():
         raise ParameterError("calendar holds other numbers than years", "whole years", "calendar=[2007, 2012, 2017]")
     return tuple(values.tolist())

@@ -138,7 +138,7 @@ class LifeTable:
         DataError
             If a sex or territory is missing or not in the table: how many, never who.
         ParameterError
-            If the table has territories and none are given.
+            If the table has territories and none are given, or has none and some are.
         """
         sexes = pd.Index(SEXES).get_indexer(pd.Index(np.asarray(sex, dtype=object)))
         faults = []
@@ -150,7 +150,12 @@ class LifeTable:
                 f"the life table {self.name} has {len(self.territories)} territories and none are given",
                 "a territory for each person", "territory=",
             )  # fmt: skip
-        if territory is not None and self.territories != (ALL,):
+        if territory is not None and self.territories == (ALL,):
+            raise ParameterError(
+                f"the life table {self.name} has no territories and some are given", "a table by territory",
+                "leave territory= out",
+            )  # fmt: skip
+        if territory is not None:
             places = pd.Index(self.territories).get_indexer(pd.Index(np.asarray(territory, dtype=object)))
             if (places < 0).any():
                 faults.append(f"{int((places < 0).sum())} of {len(places)} persons have a territory that is not in it")

@@ -13,7 +13,7 @@ from scipy import stats
 
 from epi.results import Counted, Release
 from epi.stats.intervals import check_level, count_interval
-from epi.survival.data import DAYS_PER_YEAR
+from epi.survival.data import DAYS_PER_YEAR, of_follow_up
 from epi.survival.groups import ALL, By, split_groups
 from epi.survival.net import place_persons
 from epi.survival.risk_sets import check_first_events
@@ -126,6 +126,7 @@ class MortalityRatio:
         return f"<p>{html.escape(self.settings['life_table'])}</p>{body}{notes}"
 
 
+@of_follow_up
 def estimate_smr(
     data: SurvivalData,
     life_table: LifeTable,
@@ -179,6 +180,7 @@ def estimate_smr(
     ...                            covariates=["sex"])
     >>> print(estimate_smr(follow_up, life_table("France")))
     all: 1 deaths, 0.1 expected, SMR 9.84 (0.25 to 54.82)
+    a year's mortality is that of the three years around it
     """
     check_level(level)
     check_first_events(data)

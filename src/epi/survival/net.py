@@ -20,9 +20,10 @@ import pandas as pd
 from epi.errors import DataError, ParameterError
 from epi.stats.intervals import check_level
 from epi.survival.curves import estimate_survival
-from epi.survival.data import DAYS_PER_YEAR, LONGEST, SurvivalData
+from epi.survival.data import DAYS_PER_YEAR, LONGEST, SurvivalData, of_follow_up
 from epi.survival.expected import Expected, sum_hazards, sum_weights
 from epi.survival.groups import By, count_groups
+from epi.survival.life_table import LifeTable
 from epi.survival.limits import net_limits
 from epi.survival.risk_sets import check_first_events, find_start, risk_notes, where
 from epi.survival.steps import Lang, Unit, read_steps, whole_days
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
     from epi.plotting import Chart
     from epi.results import Release
-    from epi.survival.life_table import LifeTable
 
 Method = Literal["pohar-perme", "ederer2", "ederer1"]
 METHODS: dict[Method, str] = {"pohar-perme": "Pohar-Perme", "ederer2": "Ederer II", "ederer1": "Ederer I"}
@@ -41,7 +41,7 @@ NetScale = Literal["log", "plain"]
 Form = Literal["product", "exponential"]
 FEW_DEATHS = 20
 """Deaths from which on limits cover what they say: the variance is that of the deaths seen."""
-Persons = tuple["LifeTable", "NDArray[np.int64]", "NDArray[np.int64]", "NDArray[np.int64]"]
+Persons = tuple[LifeTable, "NDArray[np.int64]", "NDArray[np.int64]", "NDArray[np.int64]"]
 """A life table, and each person's row in it, day of birth and day of time zero."""
 
 
@@ -204,6 +204,7 @@ class NetSurvival:
         return f"<p>{html.escape(str(self))}</p>{body}"
 
 
+@of_follow_up
 def estimate_net_survival(
     data: SurvivalData,
     life_table: LifeTable,
@@ -313,6 +314,9 @@ def place_persons(
     DataError
         If times are not placed in calendar time, or somebody is not covered.
     """
+    if not isinstance(life_table, LifeTable):
+        raise ParameterError(f"life_table is of type {type(life_table).__name__}", "a life table",
+                             "epi.survival.life_table('France')")  # fmt: skip
     birth = data.origin if data.scale == "age" else data.birth
     if data.origin is None or birth is None:
         raise DataError(

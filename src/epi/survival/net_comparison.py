@@ -11,6 +11,7 @@ from scipy import stats
 from epi.errors import ParameterError
 from epi.survival.comparison import Comparison, layers, quadratic, strata_notes
 from epi.survival.counting import count_days
+from epi.survival.data import of_follow_up
 from epi.survival.expected import sum_weights
 from epi.survival.groups import By, split_groups
 from epi.survival.net import place_persons
@@ -26,6 +27,7 @@ FEW = 10
 """Deaths of a group within a stratum, below which a chi-square is no good approximation."""
 
 
+@of_follow_up
 def compare_net(
     data: SurvivalData,
     life_table: LifeTable,

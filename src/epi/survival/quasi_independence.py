@@ -19,6 +19,7 @@ from epi.errors import ParameterError
 from epi.results import Counted, Release
 from epi.stats.intervals import check_level
 from epi.stats.notation import format_number, format_p
+from epi.survival.data import of_follow_up
 from epi.survival.few import small_side
 from epi.survival.groups import By, split_groups
 from epi.survival.ranks import count_below
@@ -122,6 +123,7 @@ class QuasiIndependence:
         return f"<p>{html.escape(str(self))}</p>{body}"
 
 
+@of_follow_up
 def check_quasi_independence(
     data: SurvivalData, by: By = None, *, cause: str | None = None, level: float = 0.95
 ) -> QuasiIndependence:

@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from epi.arguments import check_number
 from epi.errors import EstimationError, ParameterError
 from epi.stats.clusters import Correction
 from epi.stats.intervals import check_level
 from epi.stats.models import GlmFit, fit_glm
 from epi.survival.counting import recurrences, stated_order
-from epi.survival.data import DAYS_PER_YEAR
+from epi.survival.data import DAYS_PER_YEAR, of_follow_up
 from epi.survival.groups import unused_strata
 from epi.survival.ratio_table import RatioTable
 from epi.survival.risk_sets import wants_robust
@@ -84,10 +85,10 @@ class RateModel(RatioTable):
         DataError
             If a value is missing or unknown.
         """
-        if not per > 0:
-            raise ParameterError(f"per is {per}", "person-years above zero", "per=1000")
+        per = check_number("per", per, "person-years above zero", above=0, do="per=1000")
         given = self.settings["level"] if level is None else check_level(level)
-        design = np.column_stack([np.ones(len(profiles)), *self.terms.columns(profiles)])
+        columns = self.terms.columns(profiles)
+        design = np.column_stack([np.ones(len(columns[0])), *columns])
         rows = []
         for name, row in zip(profiles.index, design, strict=True):
             value, error, degrees = self.fit.contrast(row)
@@ -97,6 +98,7 @@ class RateModel(RatioTable):
         return pd.DataFrame(rows)
 
 
+@of_follow_up
 def fit_rates(
     data: SurvivalData,
     covariates: Sequence[str],

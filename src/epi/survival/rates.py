@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from epi.arguments import check_names, check_number, check_numbers
 from epi.errors import EstimationError, ParameterError
 from epi.results import Counted, Release
 from epi.stats.intervals import check_level, rate_interval
 from epi.stats.standardisation import direct_rate, standard_population
 from epi.survival.counting import recurrences, stated_order
-from epi.survival.data import DAYS_PER_YEAR
+from epi.survival.data import DAYS_PER_YEAR, of_follow_up
 from epi.survival.groups import ALL, MOST, split_groups
 from epi.survival.lexis import BANDS, band_labels, split_lexis
 from epi.survival.robust import count_units, robust_error, unit_notes, unit_words
@@ -214,6 +215,7 @@ class StandardisedRates:
         return self.table.to_html(index=False, float_format="{:,.3f}".format, na_rep="–") + notes
 
 
+@of_follow_up
 def estimate_rates(
     data: SurvivalData,
     *,
@@ -270,9 +272,8 @@ def estimate_rates(
     [['0-4', 0, 15.01], ['5+', 2, 13.47]]
     """
     check_level(level)
-    if not per > 0:
-        raise ParameterError(f"per is {per}", "person-years above zero", "per=1000")
-    groups = [by] if isinstance(by, str) else list(by or [])
+    per = check_number("per", per, "person-years above zero", above=0, do="per=1000")
+    groups = [] if by is None else check_names("by", by, "columns of groups", do="by='sex'")
     split = data
     if age_bands is not None or periods is not None:
         split = split_lexis(data, age=age_bands, calendar=periods)
@@ -415,17 +416,20 @@ def _band_weights(
     breaks: Sequence[float], standard: str | pd.DataFrame, ages: tuple[float, float] | None
 ) -> tuple[NDArray[np.float64], str]:
     """Add up the standard's weights within each band, the one before the first break included."""
-    population = standard_population(standard) if isinstance(standard, str) else standard
+    population = standard if isinstance(standard, pd.DataFrame) else standard_population(standard)
     absent = [name for name in ("age_low", "weight") if name not in population]
     if absent:
         raise ParameterError(f"the standard has no column {', '.join(absent)}", "age_low and weight")
-    low = population["age_low"].to_numpy(dtype=np.float64)
-    weight = population["weight"].to_numpy(dtype=np.float64)
+    low = check_numbers("age_low", population["age_low"].to_numpy(), "ages at which the standard's groups begin")
+    weight = check_numbers("weight", population["weight"].to_numpy(), "weights of the standard's groups")
     if (np.diff(low) <= 0).any() or not (np.isfinite(weight) & (weight >= 0)).all():
         raise ParameterError("the standard's ages do not rise, or weights are missing or negative", "age_low in order")
     words = f"{low[0]:g} and over"
     if ages is not None:
-        first, last = ages
+        asked = check_numbers("ages", ages, "two ages, the first and the end", do="ages=(0, 15)")
+        if len(asked) != 2:
+            raise ParameterError(f"ages has {len(asked)} values", "two ages, the first and the end", "ages=(0, 15)")
+        first, last = asked.tolist()
         begins = ", ".join(f"{value:g}" for value in low)
         if first not in low or (last not in low and last <= low[-1]) or first >= last:
             raise ParameterError(f"ages are {first:g} to {last:g}", f"two of the ages of the standard: {begins}")

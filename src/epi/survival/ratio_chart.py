@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
+from epi.arguments import check_mapping
 from epi.errors import ParameterError
 from epi.plotting import ACCENT, GRID, INK, MUTED, WARM, Chart, new_figure
 from epi.results import Counted, Release
@@ -108,7 +109,8 @@ def release_ratios(model: RatioTable, lang: Lang = "en", names: Mapping[str, str
     ParameterError
         If the language or a name is unknown.
     """
-    words, settings, called = ratio_words(lang), model.settings, dict(names or {})
+    words, settings = ratio_words(lang), model.settings
+    called = check_mapping("names", names, "what covariates are called, by column", do="names={'sex': 'Sexe'}")
     unknown = sorted(called.keys() - set(model.terms.covariates))
     if unknown:
         raise ParameterError(f"names has {', '.join(unknown)}", f"covariates: {', '.join(model.terms.covariates)}")

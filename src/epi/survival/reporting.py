@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from epi.errors import DisclosureError, ParameterError
+from epi.arguments import check_number
+from epi.errors import DisclosureError
 from epi.results import Counted, Release
 from epi.survival.counting import DayCounts, after_days
 from epi.survival.data import DAYS_PER_YEAR
@@ -82,9 +83,7 @@ def round_step(span: float, years: float | None) -> float:
         If it is not above zero.
     """
     if years is not None:
-        if not years > 0:
-            raise ParameterError(f"years is {years}", "a distance above zero", "years=1")
-        return float(years)
+        return check_number("years", years, "a distance above zero", above=0, do="years=1")
     return next((step for step in ROUND_YEARS if span / DAYS_PER_YEAR <= step * INTERVALS), 50.0)
 
 

@@ -20,7 +20,7 @@ from epi.results import Counted, Release
 from epi.stats.intervals import check_level
 from epi.stats.notation import format_number
 from epi.survival.counting import DayCounts
-from epi.survival.data import DAYS_PER_YEAR
+from epi.survival.data import DAYS_PER_YEAR, of_follow_up
 from epi.survival.few import small_side
 from epi.survival.groups import ALL, By, count_groups, split_groups
 from epi.survival.influence import place_rows
@@ -146,6 +146,7 @@ class _Areas:
     settings: dict[str, Any]
 
 
+@of_follow_up
 def estimate_rmst(
     data: SurvivalData,
     horizon: float,
@@ -209,6 +210,7 @@ def estimate_rmst(
     return RestrictedMean(areas.table, tuple(areas.notes), areas.settings)
 
 
+@of_follow_up
 def compare_rmst(
     data: SurvivalData,
     horizon: float,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from epi.arguments import check_whole
 from epi.errors import DataError, EstimationError, ParameterError
 from epi.survival.counting import DayCounts, after_days, recurrences
 from epi.survival.groups import ALL, By, count_groups
@@ -50,8 +51,7 @@ def find_start(
     EstimationError
         If a group has too few persons at risk, or if its risk set empties and fills again afterwards.
     """
-    if minimal < 1:
-        raise ParameterError(f"minimal is {minimal}", "at least 1 person at risk", "minimal=20")
+    minimal = check_whole("minimal", minimal, "at least 1 person at risk", least=1, do="minimal=20")
     counts, labels, _ = count_groups(data, by)
     after = after_days(counts)
     if on is None:

@@ -20,7 +20,7 @@ from epi.errors import EstimationError, ParameterError
 from epi.stats.intervals import check_level
 from epi.survival.age_standard import AGE_GROUP, place_ages, standard_weights
 from epi.survival.curves import SurvivalCurves, estimate_survival
-from epi.survival.data import DAYS_PER_YEAR, SurvivalData
+from epi.survival.data import DAYS_PER_YEAR, SurvivalData, of_follow_up
 from epi.survival.groups import ALL, By, split_groups
 from epi.survival.lexis import band_labels
 from epi.survival.limits import net_limits
@@ -176,6 +176,7 @@ class StandardisedSurvival:
         return f"<p>{html.escape(str(self))}</p>{body}"
 
 
+@of_follow_up
 def standardise_net(
     data: SurvivalData,
     life_table: LifeTable,
@@ -258,6 +259,7 @@ def standardise_net(
     return _standardise(data, estimate, standard, age_bands, by, interval, level, life_table.notes)
 
 
+@of_follow_up
 def standardise_survival(
     data: SurvivalData,
     *,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 import numpy as np
 import pandas as pd
 
+from epi.arguments import check_numbers
 from epi.errors import ParameterError
 from epi.survival.data import DAYS_PER_YEAR
 
@@ -68,9 +69,8 @@ def whole_days(times: ArrayLike, unit: Unit = "days") -> NDArray[np.int64]:
     """
     if unit not in ("days", "years"):
         raise ParameterError(f"unit is {unit!r}", "days or years", "unit='years'")
-    values = np.atleast_1d(np.asarray(times, dtype=np.float64))
-    if not np.isfinite(values).all():
-        raise ParameterError("a time is missing or infinite", "days or years since the origin")
+    single = isinstance(times, str) or np.ndim(times) == 0
+    values = check_numbers("times", [times] if single else times, f"{unit} since the origin, as numbers")
     # A thousandth of a second against 0.1 years times 365.25 falling just under a whole day.
     return np.floor(values * (DAYS_PER_YEAR if unit == "years" else 1.0) + 1e-8).astype(np.int64)
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
+from epi.arguments import check_mapping, check_names
 from epi.errors import DataError, ParameterError
 
 if TYPE_CHECKING:
@@ -61,6 +63,8 @@ class Terms:
         DataError
             If a value is missing or infinite, or a category unknown.
         """
+        if not isinstance(table, pd.DataFrame):
+            raise ParameterError(f"the table of covariates is of type {type(table).__name__}", "a pandas.DataFrame")
         absent = [name for name in self.covariates if name not in table]
         if absent:
             raise ParameterError(f"no column {', '.join(absent)}", f"columns {', '.join(self.covariates)}")
@@ -78,7 +82,7 @@ class Terms:
                     faults.append(f"{name} holds other categories than {known} in {int((codes < 0).sum())} rows")
                 found += [(codes == at).astype(np.float64) for at in range(1, len(levels))]
                 continue
-            if not (pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)):
+            if column.dtype.kind == "c" or not (is_numeric_dtype(column) or is_bool_dtype(column)):
                 faults.append(f"{name} holds values of type {column.dtype}, not numbers")
                 continue
             values = np.ascontiguousarray(column.to_numpy(dtype=np.float64))
@@ -129,8 +133,8 @@ def build_terms(data: SurvivalData, covariates: Sequence[str], reference: Mappin
     ParameterError
         If a covariate does not exist or is named twice, or a reference is none of its values.
     """
-    names = [covariates] if isinstance(covariates, str) else list(covariates)
-    asked = dict(reference or {})
+    names = check_names("covariates", covariates, "columns of data.covariates", do="['age', 'sex']")
+    asked = check_mapping("reference", reference, "a category by covariate", do="reference={'sex': 'F'}")
     if not names:
         raise ParameterError("no covariate is named", "one or more columns of data.covariates")
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -146,7 +150,7 @@ def build_terms(data: SurvivalData, covariates: Sequence[str], reference: Mappin
     for at, name in enumerate(names):
         column = data.column(name)
         categorical = isinstance(column.dtype, pd.CategoricalDtype)
-        numeric = pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)
+        numeric = column.dtype.kind != "c" and (is_numeric_dtype(column) or is_bool_dtype(column))
         if not categorical and name not in asked and numeric:
             columns.append(name)
             assign.append(at)

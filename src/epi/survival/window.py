@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from epi.arguments import check_number, check_whole
 from epi.errors import EstimationError, ParameterError
 from epi.results import Counted, Release
 from epi.survival.counting import after_days
-from epi.survival.data import DAYS_PER_YEAR, SCALE_WORDS
+from epi.survival.data import DAYS_PER_YEAR, SCALE_WORDS, of_follow_up
 from epi.survival.few import small_side
 from epi.survival.groups import By, count_groups, split_groups
 from epi.survival.steps import Lang, Unit, whole_days
@@ -165,6 +166,7 @@ class CommonWindow:
         return f"<p>{html.escape(str(self))}</p>{self.table.to_html(index=False)}"
 
 
+@of_follow_up
 def find_common_window(data: SurvivalData, by: By, *, minimum: int = 20, step: float | None = None) -> CommonWindow:
     """Find the longest time during which every group has enough persons at risk.
 
@@ -206,10 +208,9 @@ def find_common_window(data: SurvivalData, by: By, *, minimum: int = 20, step: f
     >>> window.low, window.high
     (900, 2000)
     """
-    if minimum < 1:
-        raise ParameterError(f"minimum is {minimum}", "at least 1 person at risk", "minimum=20")
-    if step is not None and not step > 0:
-        raise ParameterError(f"step is {step}", "years above zero", "step=1")
+    minimum = check_whole("minimum", minimum, "at least 1 person at risk", least=1, do="minimum=20")
+    if step is not None:
+        step = check_number("step", step, "years above zero", above=0, do="step=1")
     numbers, labels = split_groups(data, by)
     counts, _, _ = count_groups(data, by)
     enough = after_days(counts) >= minimum
