@@ -7,7 +7,6 @@ take from those at risk what the general population of the same sex, age and yea
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,11 +18,12 @@ from scipy import stats
 from epi.errors import ParameterError
 from epi.stats.intervals import check_level
 from epi.survival.crude_variance import DISEASE, POPULATION, jackknife_variance, poisson_variance, share_deaths
+from epi.survival.curve_table import StartedCurves
 from epi.survival.data import DAYS_PER_YEAR, SurvivalData, of_follow_up
 from epi.survival.expected import sum_hazards
 from epi.survival.groups import By, count_groups
 from epi.survival.net import FEW_DEATHS, place_persons
-from epi.survival.risk_sets import check_first_events, find_start, risk_notes, where
+from epi.survival.risk_sets import check_first_events, risk_notes, where
 from epi.survival.steps import Lang, Unit, read_steps, whole_days
 from epi.survival.window import check_inside, window_start
 
@@ -40,7 +40,7 @@ CAUSES = (DISEASE, POPULATION)
 
 
 @dataclass(frozen=True)
-class CrudeDeath:
+class CrudeDeath(StartedCurves):
     """Crude probabilities of death of the disease and of other causes, by group.
 
     Parameters
@@ -69,11 +69,6 @@ class CrudeDeath:
     data: SurvivalData = field(repr=False, compare=False)
     life_table: LifeTable = field(repr=False, compare=False)
     daily: Mapping[str, tuple[int, NDArray[np.float64], NDArray[np.float64]]] = field(repr=False, compare=False)
-
-    @property
-    def groups(self) -> tuple[str, ...]:
-        """Names of the groups, in order."""
-        return tuple(self.settings["groups"])
 
     @property
     def causes(self) -> tuple[str, ...]:
@@ -130,69 +125,16 @@ class CrudeDeath:
                 parts.append(part)
         return pd.concat(parts, ignore_index=True)
 
-    def conditional(self, on: float | None = None, *, minimal: int = 20, unit: Unit = "days") -> CrudeDeath:
-        """Start at a time that enough persons have reached alive.
-
-        Parameters
-        ----------
-        on : float, optional
-            The start; the first whole month at which every group has ``minimal`` persons at risk, by default.
-        minimal : int, optional
-            Persons at risk that each group needs just after the start.
-        unit : {"days", "years"}, optional
-            Unit of ``on``.
-
-        Returns
-        -------
-        CrudeDeath
-            Probabilities among those alive at the start.
-
-        Raises
-        ------
-        EstimationError
-            If a group has too few persons at risk, or if its risk set empties and fills again afterwards.
-        """
-        day, inside = find_start(self.data, self.settings["by"], on, minimal, unit)
+    def _start(self, inside: SurvivalData, day: int) -> CrudeDeath:
         given = {name: self.settings[name] for name in ("by", "sex", "territory", "variance", "level")}
         return _estimate(inside, self.life_table, **given, conditional_on=day)
 
-    def release(self, *, min_count: int | None = None, years: float | None = None) -> Release:
-        """Say what would be published: probabilities at times far enough apart that no interval tells of few persons.
-
-        Parameters
-        ----------
-        min_count : int, optional
-            Fewest persons an interval between two times may tell of; the policy's by default.
-        years : float, optional
-            Distance of the times asked for; found from the length of follow-up by default.
-
-        Returns
-        -------
-        Release
-            By group and time: persons at risk after it, deaths, entries and ends without death since the time
-            before, both probabilities with their limits, four decimals.
-        """
+    def _release(self, min_count: int | None, years: float | None) -> Release:
         from epi.survival.crude_reporting import release_crude
 
         return release_crude(self, min_count, years)
 
-    def chart(self, *, lang: Lang = "en", min_count: int | None = None, years: float | None = None) -> Chart:
-        """Draw both probabilities with their limits, a panel for each group.
-
-        Parameters
-        ----------
-        lang : {"fr", "en"}, optional
-            Language of the picture.
-        min_count : int, optional
-            Fewest persons an interval between two times may tell of; the policy's by default.
-        years : float, optional
-            Distance of the round times; found from the length of follow-up by default.
-
-        Returns
-        -------
-        Chart
-            The picture, drawn from what may be published.
-        """
+    def _draw(self, lang: Lang, min_count: int | None, years: float | None) -> Chart:
         from epi.survival.crude_chart import draw_crude
 
         return draw_crude(self, lang, min_count, years)
@@ -208,10 +150,6 @@ class CrudeDeath:
                 f"and {last[POPULATION]['probability']:.1%} of other causes"
             )
         return "Crude probabilities of death. " + "; ".join(lines) + "".join(f". {note}" for note in self.notes)
-
-    def _repr_html_(self) -> str:
-        body = self.table.to_html(index=False, max_rows=20, float_format="{:,.4f}".format, na_rep="–")
-        return f"<p>{html.escape(str(self))}</p>{body}"
 
 
 @of_follow_up

@@ -6,7 +6,6 @@ variance is Greenwood's, or the infinitesimal jackknife where there are weights 
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -17,11 +16,12 @@ import pandas as pd
 from epi.arguments import check_numbers
 from epi.errors import ParameterError
 from epi.survival.counting import DayCounts
+from epi.survival.curve_table import StartedCurves
 from epi.survival.data import DAYS_PER_YEAR, SurvivalData, of_follow_up
 from epi.survival.groups import By, count_groups
 from epi.survival.influence import influence_variance, place_rows
 from epi.survival.limits import IntervalScale, check_interval, probability_limits, reached
-from epi.survival.risk_sets import check_first_events, find_start, focus, risk_notes, wants_robust
+from epi.survival.risk_sets import check_first_events, focus, risk_notes, wants_robust
 from epi.survival.robust import robust_error, unit_notes
 from epi.survival.steps import Lang, Unit, read_steps, whole_days
 from epi.survival.window import check_inside, window_start
@@ -36,7 +36,7 @@ _CENSORING = "are taken as censoring"
 
 
 @dataclass(frozen=True)
-class SurvivalCurves:
+class SurvivalCurves(StartedCurves):
     """Kaplan-Meier curves, one for each group.
 
     Parameters
@@ -58,11 +58,6 @@ class SurvivalCurves:
     notes: tuple[str, ...]
     settings: Mapping[str, Any]
     data: SurvivalData = field(repr=False, compare=False)
-
-    @property
-    def groups(self) -> tuple[str, ...]:
-        """Names of the groups, in order."""
-        return tuple(self.settings["groups"])
 
     def at(self, times: ArrayLike, unit: Unit = "days") -> pd.DataFrame:
         """Give the curves at some times.
@@ -130,75 +125,18 @@ class SurvivalCurves:
             parts.append(part)
         return pd.concat(parts, ignore_index=True)
 
-    def conditional(self, on: float | None = None, *, minimal: int = 20, unit: Unit = "days") -> SurvivalCurves:
-        """Start the curves at a time that enough persons have reached: S(t) / S(a) for those alive at a.
-
-        With delayed entry the first risk sets are small: one death among few takes the whole curve
-        down for ever. From a common start with enough persons at risk, groups can be compared.
-
-        Parameters
-        ----------
-        on : float, optional
-            Time a; the first whole month at which every group has ``minimal`` persons at risk, by default.
-        minimal : int, optional
-            Persons at risk that each group needs just after a.
-        unit : {"days", "years"}, optional
-            Unit of ``on``.
-
-        Returns
-        -------
-        SurvivalCurves
-            Curves that are 1 at a, with the variance of S(t) / S(a).
-
-        Raises
-        ------
-        EstimationError
-            If a group has fewer persons at risk at a, if no time suits all groups, or if the risk set
-            of a group empties and fills again after a.
-        """
-        day, inside = find_start(self.data, self.settings["by"], on, minimal, unit)
+    def _start(self, inside: SurvivalData, day: int) -> SurvivalCurves:
         given = {name: self.settings[name] for name in ("by", "cause", "interval", "level", "robust")}
         held = _estimate(inside, **given, conditional_on=day)
         kept = tuple(note for note in self.notes if _CENSORING in note and note not in held.notes)
         return replace(held, notes=(*held.notes, *kept))
 
-    def release(self, *, min_count: int | None = None, years: float | None = None) -> Release:
-        """Say what would be published: the curves at times far enough apart that no interval tells of few persons.
-
-        Parameters
-        ----------
-        min_count : int, optional
-            Fewest persons an interval between two times may tell of; the policy's by default.
-        years : float, optional
-            Distance of the times asked for; found from the length of follow-up by default.
-
-        Returns
-        -------
-        Release
-            By group and time: persons at risk after it, events, entries and ends without event since the
-            time before, survival and limits rounded to four decimals.
-        """
+    def _release(self, min_count: int | None, years: float | None) -> Release:
         from epi.survival.reporting import release_survival
 
         return release_survival(self, min_count, years)
 
-    def chart(self, *, lang: Lang = "en", min_count: int | None = None, years: float | None = None) -> Chart:
-        """Draw the curves with their limits, with the numbers at risk beneath.
-
-        Parameters
-        ----------
-        lang : {"fr", "en"}, optional
-            Language of the picture.
-        min_count : int, optional
-            Fewest persons an interval between two times may tell of; the policy's by default.
-        years : float, optional
-            Distance of the round times; found from the length of follow-up by default.
-
-        Returns
-        -------
-        Chart
-            The picture, drawn from what may be published.
-        """
+    def _draw(self, lang: Lang, min_count: int | None, years: float | None) -> Chart:
         from epi.survival.curve_chart import draw_survival
 
         return draw_survival(self, lang, min_count, years)
@@ -212,10 +150,6 @@ class SurvivalCurves:
             median = "not reached" if np.isnan(time) else f"{time:.2f} years"
             lines.append(f"{group}: {int(rows['events'].sum())} events, median {median}")
         return "; ".join(lines) + "".join(f". {note}" for note in self.notes)
-
-    def _repr_html_(self) -> str:
-        body = self.table.to_html(index=False, max_rows=20, float_format="{:,.4f}".format, na_rep="–")
-        return f"<p>{html.escape(str(self))}</p>{body}"
 
 
 @of_follow_up

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,6 +12,7 @@ import pandas as pd
 from epi.errors import ParameterError
 from epi.stats.intervals import check_level
 from epi.survival.counting import recurrences
+from epi.survival.curve_table import CurveTable
 from epi.survival.data import of_follow_up
 from epi.survival.groups import By, count_groups
 from epi.survival.influence import influence_variance, place_rows
@@ -33,7 +33,7 @@ Ties = Literal["nelson-aalen", "fleming-harrington"]
 
 
 @dataclass(frozen=True)
-class CumulativeHazard:
+class CumulativeHazard(CurveTable):
     """Cumulative hazards, one for each group.
 
     Parameters
@@ -53,11 +53,6 @@ class CumulativeHazard:
     notes: tuple[str, ...]
     settings: Mapping[str, Any]
     data: SurvivalData = field(repr=False, compare=False)
-
-    @property
-    def groups(self) -> tuple[str, ...]:
-        """Names of the groups, in order."""
-        return tuple(self.settings["groups"])
 
     def at(self, times: ArrayLike, unit: Unit = "days") -> pd.DataFrame:
         """Give the cumulative hazards at some times.
@@ -82,49 +77,18 @@ class CumulativeHazard:
         events = counts.events.sum(axis=2) if cause is None else counts.events[:, :, self.data.cause_number(cause) - 1]
         return read_steps(self.table, self.groups, days, counts, events, {"hazard": 0.0})
 
-    def release(self, *, min_count: int | None = None, years: float | None = None) -> Release:
-        """Say what would be published: the hazards at times far enough apart.
-
-        Parameters
-        ----------
-        min_count : int, optional
-            Fewest persons an interval between two times may tell of; the policy's by default.
-        years : float, optional
-            Distance of the times asked for.
-
-        Returns
-        -------
-        Release
-            As for survival curves.
-        """
+    def _release(self, min_count: int | None, years: float | None) -> Release:
         from epi.survival.reporting import release_hazard
 
         return release_hazard(self, min_count, years)
 
-    def chart(self, *, lang: Lang = "en", min_count: int | None = None, years: float | None = None) -> Chart:
-        """Draw the hazards with their limits, with the numbers at risk beneath.
-
-        Parameters
-        ----------
-        lang : {"fr", "en"}, optional
-            Language of the picture.
-        min_count : int, optional
-            Fewest persons an interval between two times may tell of; the policy's by default.
-        years : float, optional
-            Distance of the round times; found from the length of follow-up by default.
-
-        Returns
-        -------
-        Chart
-            The picture, drawn from what may be published.
-        """
+    def _draw(self, lang: Lang, min_count: int | None, years: float | None) -> Chart:
         from epi.survival.curve_chart import draw_hazard
 
         return draw_hazard(self, lang, min_count, years)
 
-    def _repr_html_(self) -> str:
-        body = self.table.to_html(index=False, max_rows=20, float_format="{:,.4f}".format, na_rep="–")
-        return f"<p>{html.escape('. '.join([str(self.settings['estimator']), *self.notes]))}</p>{body}"
+    def __str__(self) -> str:
+        return ". ".join([str(self.settings["estimator"]), *self.notes])
 
 
 @of_follow_up

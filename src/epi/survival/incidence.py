@@ -5,7 +5,6 @@ The share who had each cause by each day, the others being no censoring: they ca
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,11 +13,12 @@ import numpy as np
 import pandas as pd
 
 from epi.errors import ParameterError
+from epi.survival.curve_table import StartedCurves
 from epi.survival.data import of_follow_up
 from epi.survival.groups import By, count_groups
 from epi.survival.influence import influence_variance, place_rows
 from epi.survival.limits import IntervalScale, check_interval, probability_limits
-from epi.survival.risk_sets import check_first_events, find_start, risk_notes, wants_robust
+from epi.survival.risk_sets import check_first_events, risk_notes, wants_robust
 from epi.survival.robust import ROUNDING, robust_error, unit_notes
 from epi.survival.steps import Lang, Unit, read_steps, whole_days
 from epi.survival.window import check_inside, window_start
@@ -34,7 +34,7 @@ Variance = Literal["jackknife", "aalen"]
 
 
 @dataclass(frozen=True)
-class CumulativeIncidence:
+class CumulativeIncidence(StartedCurves):
     """Cumulative incidence of each cause, by group.
 
     Parameters
@@ -56,11 +56,6 @@ class CumulativeIncidence:
     notes: tuple[str, ...]
     settings: Mapping[str, Any]
     data: SurvivalData = field(repr=False, compare=False)
-
-    @property
-    def groups(self) -> tuple[str, ...]:
-        """Names of the groups, in order."""
-        return tuple(self.settings["groups"])
 
     @property
     def causes(self) -> tuple[str, ...]:
@@ -96,52 +91,6 @@ class CumulativeIncidence:
         found = pd.concat(parts, ignore_index=True)
         order = {group: at for at, group in enumerate(labels)}
         return found.sort_values("group", key=lambda column: column.map(order), kind="stable", ignore_index=True)
-
-    def conditional(self, on: float | None = None, *, minimal: int = 20, unit: Unit = "days") -> CumulativeIncidence:
-        """Start at a time that enough persons have reached without event.
-
-        Parameters
-        ----------
-        on : float, optional
-            The start; the first whole month at which every group has ``minimal`` persons at risk, by default.
-        minimal : int, optional
-            Persons at risk that each group needs just after the start.
-        unit : {"days", "years"}, optional
-            Unit of ``on``.
-
-        Returns
-        -------
-        CumulativeIncidence
-            Incidence among those without event at the start.
-
-        Raises
-        ------
-        EstimationError
-            If a group has too few persons at risk, or if its risk set empties and fills again afterwards.
-        """
-        day, inside = find_start(self.data, self.settings["by"], on, minimal, unit)
-        given = {name: self.settings[name] for name in ("by", "variance", "interval", "level")}
-        return _estimate(inside, **given, conditional_on=day)
-
-    def release(self, *, min_count: int | None = None, years: float | None = None) -> Release:
-        """Say what would be published: incidences at times far enough apart that no interval tells of few persons.
-
-        Parameters
-        ----------
-        min_count : int, optional
-            Fewest persons an interval between two times may tell of; the policy's by default.
-        years : float, optional
-            Distance of the times asked for; found from the length of follow-up by default.
-
-        Returns
-        -------
-        Release
-            By group and time: persons at risk after it, events of each cause, entries and ends without
-            event since the time before, incidences and limits rounded to four decimals.
-        """
-        from epi.survival.reporting import release_incidence
-
-        return release_incidence(self, min_count, years)
 
     def chart(
         self,
@@ -194,6 +143,15 @@ class CumulativeIncidence:
 
         return draw_stack(self, lang, min_count, years)
 
+    def _start(self, inside: SurvivalData, day: int) -> CumulativeIncidence:
+        given = {name: self.settings[name] for name in ("by", "variance", "interval", "level")}
+        return _estimate(inside, **given, conditional_on=day)
+
+    def _release(self, min_count: int | None, years: float | None) -> Release:
+        from epi.survival.reporting import release_incidence
+
+        return release_incidence(self, min_count, years)
+
     def __str__(self) -> str:
         last = self.table.groupby(["group", "cause"], sort=False, as_index=False).agg(
             events=("events", "sum"), incidence=("incidence", "last")
@@ -203,10 +161,6 @@ class CumulativeIncidence:
             for group, cause, events, incidence in last.itertuples(index=False)
         ]
         return "; ".join(lines) + "".join(f". {note}" for note in self.notes)
-
-    def _repr_html_(self) -> str:
-        body = self.table.to_html(index=False, max_rows=20, float_format="{:,.4f}".format, na_rep="–")
-        return f"<p>{html.escape(str(self))}</p>{body}"
 
 
 @of_follow_up

@@ -9,7 +9,6 @@ between persons.
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,13 +18,14 @@ import pandas as pd
 
 from epi.errors import DataError, ParameterError
 from epi.stats.intervals import check_level
+from epi.survival.curve_table import StartedCurves
 from epi.survival.curves import estimate_survival
 from epi.survival.data import DAYS_PER_YEAR, LONGEST, SurvivalData, of_follow_up
 from epi.survival.expected import Expected, sum_hazards, sum_weights
 from epi.survival.groups import By, count_groups
 from epi.survival.life_table import LifeTable
 from epi.survival.limits import net_limits
-from epi.survival.risk_sets import check_first_events, find_start, risk_notes, where
+from epi.survival.risk_sets import check_first_events, risk_notes, where
 from epi.survival.steps import Lang, Unit, read_steps, whole_days
 from epi.survival.window import check_inside, window_start
 
@@ -46,7 +46,7 @@ Persons = tuple[LifeTable, "NDArray[np.int64]", "NDArray[np.int64]", "NDArray[np
 
 
 @dataclass(frozen=True)
-class NetSurvival:
+class NetSurvival(StartedCurves):
     """Net survival, one curve for each group.
 
     Parameters
@@ -75,11 +75,6 @@ class NetSurvival:
     data: SurvivalData = field(repr=False, compare=False)
     life_table: LifeTable = field(repr=False, compare=False)
     daily: Mapping[str, tuple[int, NDArray[np.float64], NDArray[np.float64]]] = field(repr=False, compare=False)
-
-    @property
-    def groups(self) -> tuple[str, ...]:
-        """Names of the groups, in order."""
-        return tuple(self.settings["groups"])
 
     def at(self, times: ArrayLike, unit: Unit = "days") -> pd.DataFrame:
         """Give the curves at some times.
@@ -118,72 +113,18 @@ class NetSurvival:
                 steps.loc[rows, name] = read
         return steps
 
-    def conditional(self, on: float | None = None, *, minimal: int = 20, unit: Unit = "days") -> NetSurvival:
-        """Start the curves at a time that enough persons have reached: net survival among those alive at a.
-
-        Parameters
-        ----------
-        on : float, optional
-            Time a; the first whole month at which every group has ``minimal`` persons at risk, by default.
-        minimal : int, optional
-            Persons at risk that each group needs just after a.
-        unit : {"days", "years"}, optional
-            Unit of ``on``.
-
-        Returns
-        -------
-        NetSurvival
-            Curves that are 1 at a; weights still rest on expected survival since the origin.
-
-        Raises
-        ------
-        EstimationError
-            If a group has fewer persons at risk at a, if no time suits all groups, or if the risk set
-            of a group empties and fills again after a.
-        """
-        day, inside = find_start(self.data, self.settings["by"], on, minimal, unit)
+    def _start(self, inside: SurvivalData, day: int) -> NetSurvival:
         given = {
             name: self.settings[name] for name in ("method", "by", "sex", "territory", "interval", "level", "form")
         }
         return _estimate(inside, self.life_table, **given, conditional_on=day)
 
-    def release(self, *, min_count: int | None = None, years: float | None = None) -> Release:
-        """Say what would be published: the curves at times far enough apart that no interval tells of few persons.
-
-        Parameters
-        ----------
-        min_count : int, optional
-            Fewest persons an interval between two times may tell of; the policy's by default.
-        years : float, optional
-            Distance of the times asked for; found from the length of follow-up by default.
-
-        Returns
-        -------
-        Release
-            By group and time: persons at risk after it, deaths, entries and ends without death since the
-            time before, net survival with its limits and observed survival, four decimals.
-        """
+    def _release(self, min_count: int | None, years: float | None) -> Release:
         from epi.survival.reporting import release_net
 
         return release_net(self, min_count, years)
 
-    def chart(self, *, lang: Lang = "en", min_count: int | None = None, years: float | None = None) -> Chart:
-        """Draw net survival with its limits and observed survival, numbers at risk beneath.
-
-        Parameters
-        ----------
-        lang : {"fr", "en"}, optional
-            Language of the picture.
-        min_count : int, optional
-            Fewest persons an interval between two times may tell of; the policy's by default.
-        years : float, optional
-            Distance of the round times; found from the length of follow-up by default.
-
-        Returns
-        -------
-        Chart
-            The picture, drawn from what may be published.
-        """
+    def _draw(self, lang: Lang, min_count: int | None, years: float | None) -> Chart:
         from epi.survival.curve_chart import draw_net
 
         return draw_net(self, lang, min_count, years)
@@ -198,10 +139,6 @@ class NetSurvival:
                 f"{last['survival']:.3f} at {last['time'] / DAYS_PER_YEAR:.1f} years"
             )
         return f"{self.settings['estimator']}. " + "; ".join(lines) + "".join(f". {note}" for note in self.notes)
-
-    def _repr_html_(self) -> str:
-        body = self.table.to_html(index=False, max_rows=20, float_format="{:,.4f}".format, na_rep="–")
-        return f"<p>{html.escape(str(self))}</p>{body}"
 
 
 @of_follow_up
