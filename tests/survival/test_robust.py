@@ -178,3 +178,10 @@ def test_strata_that_are_not_used_are_said() -> None:
     assert any("strata='strata'" in note for note in compare_survival(layered, "group").notes)
     assert not compare_survival(layered, "group", strata="strata").notes
     assert not any("not used" in note for note in fit_cox(layered, ["z"], cause="death").notes)
+
+
+def test_what_is_published_says_that_clusters_are_few() -> None:
+    found = estimate_survival(follow(12), cause="death")
+    assert "Clusters are few" in found.release().note
+    assert "Grappes peu nombreuses" in found.chart(lang="fr").release().note
+    assert "Clusters are few" not in estimate_survival(follow(30), cause="death").release().note

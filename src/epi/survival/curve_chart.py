@@ -31,10 +31,7 @@ from epi.survival.picture import (
 )
 from epi.survival.reporting import (
     LABELS,
-    release_hazard,
     release_incidence,
-    release_net,
-    release_survival,
     tells_of_death,
 )
 
@@ -42,10 +39,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from epi.results import Release
-    from epi.survival.curves import SurvivalCurves
-    from epi.survival.hazard import CumulativeHazard
+    from epi.survival.curve_table import CurveTable
     from epi.survival.incidence import CumulativeIncidence
-    from epi.survival.net import NetSurvival
     from epi.survival.steps import Lang
 
 _WORDS = {
@@ -60,7 +55,8 @@ _WORDS = {
                 "each number of persons is nobody or at least {least}; lines join them. At risk: after the time above.",
         "stack_note": "{kind}. Read at times between which each number of persons is nobody or at least {least}; "
                       "lines join them. At risk: after the time above.",
-        "weighted": "Curves are weighted, numbers at risk are not.", "net": "Net survival", "observed": "observed",
+        "weighted": "Curves are weighted, numbers at risk are not.",
+        "few": "Clusters are few: limits are too narrow.", "net": "Net survival", "observed": "observed",
         "net_note": "Dashed: observed survival. Population: {}.",
     },
     "fr": {
@@ -76,7 +72,8 @@ _WORDS = {
                 "le temps au-dessus.",
         "stack_note": "{kind}. Lecture à des temps entre lesquels chaque nombre de personnes est nul ou d'au moins "
                       "{least} ; des droites les joignent. À risque : après le temps au-dessus.",
-        "weighted": "Les courbes sont pondérées, les nombres à risque ne le sont pas.", "net": "Survie nette",
+        "weighted": "Les courbes sont pondérées, les nombres à risque ne le sont pas.",
+        "few": "Grappes peu nombreuses : limites trop étroites.", "net": "Survie nette",
         "observed": "observée", "net_note": "Tirets : survie observée. Population : {}.",
     },
 }  # fmt: skip
@@ -95,70 +92,92 @@ _HEADINGS = {
 }  # fmt: skip
 
 
-def draw_survival(found: SurvivalCurves, lang: Lang, min_count: int | None, years: float | None) -> Chart:
-    """Make the picture of survival curves.
+def draw_curves(
+    found: CurveTable, kind: str, lang: Lang, min_count: int | None, years: float | None, cause: str | None = None
+) -> Chart:
+    """Make the picture of curves by group.
 
     Parameters
     ----------
-    found : SurvivalCurves
+    found : CurveTable
         The curves.
+    kind : {"survival", "hazard", "incidence", "net"}
+        What they are of.
     lang : {"fr", "en"}
         Language.
     min_count : int or None
         Fewest persons an interval may tell of.
     years : float or None
         Distance of round times.
+    cause : str, optional
+        The cause of incidences.
 
     Returns
     -------
     Chart
-        Curves with their limits, numbers at risk beneath.
+        Curves with their limits, numbers at risk beneath; observed survival dashed beside net survival.
     """
-    return _lines(found, release_survival(found, min_count, years), "survival", lang, min_count, years)
+    release = found.release(min_count=min_count, years=years)
+    words = _check(found, lang, len(PALETTE))
+    estimate, low, high = "survival" if kind == "net" else kind, "ci_low", "ci_high"
+    named = cause if cause is not None else found.settings.get("cause")
+    if kind == "incidence" and cause is not None:
+        _, estimate, low, high = incidence_columns(found.data.causes)[cause]
+        title = words["incidence"].format(named)
+    elif named:
+        title = words[f"{kind}_of"].format(named)
+    else:
+        title = words["alive" if kind == "survival" and tells_of_death(found.data) else kind]
+    start = found.settings.get("conditional_on")
+    if start is not None:
+        title += ", " + words["from"].format(format_number(start / DAYS_PER_YEAR, 1, lang=lang))
+    note = _note(found, min_count, words["note"], lang)
+    if kind == "net":
+        note += " " + words["net_note"].format(found.settings["life_table"])
+    shown = _told(release, title, note, lang)
+    groups = found.groups
 
+    def draw(table: pd.DataFrame) -> Figure:
+        parts = [(group, _part(table, group), PALETTE[at]) for at, group in enumerate(groups)]
+        known = pd.concat([part.dropna(subset=[estimate]) for _, part, _ in parts])
+        if known.empty:
+            return draw_nothing(words["hidden"])
+        figure, ticks = new_figure(7.4, 4.3 + 0.19 * len(groups)), tick_step(known["years"], years)
+        axis = figure.subplots()
+        for group, part, color in parts:
+            x, y = part["years"].to_numpy(float), part[estimate].to_numpy(float)
+            # Where the gate hid a value the line is broken.
+            axis.plot(x, y, color=color, lw=1.8, marker="o", ms=2.6, label=words["all"] if group == ALL else str(group))
+            if kind == "net":
+                axis.plot(x, part["observed"].to_numpy(float), color=color, lw=1.2, ls=(0, (4, 2)))
+            shade_limits(axis, x, y, part[low].to_numpy(float), part[high].to_numpy(float), color)
+        if known["years"].size < sum(len(part) for _, part, _ in parts):
+            axis.text(
+                0.99, 0.98, words["some"], transform=axis.transAxes, ha="right", va="top", fontsize=8, color=MUTED
+            )
+        frame_time(axis, table["years"].min(), table["years"].max(), ticks, lang)
+        axis.set_ylabel(title if len(title) < 45 else textwrap.shorten(title, 45, placeholder="…"))
+        if kind == "hazard":
+            axis.set_ylim(bottom=0)
+            axis.yaxis.set_major_formatter(lambda value, _: format_number(value, 2, lang=lang))
+        else:
+            highest = float(known[[estimate, high]].max().max())
+            if kind == "net":
+                # Net survival may exceed 1; limits of the last few persons would make the curves small.
+                axis.set_ylim(0, max(1.02, min(highest, 1.3)))
+            else:
+                axis.set_ylim(0, 1.02 if kind == "survival" or highest > 0.5 else max(highest * 1.15, 0.02))
+            percent_axis(axis, lang)
+        axis.grid(axis="y", color=GRID, lw=0.7)
+        axis.set_axisbelow(True)
+        axis.set_xlabel(_axis_label(found, words, lang))
+        lines = [("" if group == ALL else str(group), part, color) for group, part, color in parts]
+        write_numbers(axis, lines, ticks, lang, words["risk"])
+        if len(groups) > 1:
+            axis.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=min(len(groups), 5), fontsize=8.5)
+        return dress_figure(figure, title, shown.note, 7.4)
 
-def draw_hazard(found: CumulativeHazard, lang: Lang, min_count: int | None, years: float | None) -> Chart:
-    """Make the picture of cumulative hazards.
-
-    Parameters
-    ----------
-    found : CumulativeHazard
-        The hazards.
-    lang : {"fr", "en"}
-        Language.
-    min_count : int or None
-        Fewest persons an interval may tell of.
-    years : float or None
-        Distance of round times.
-
-    Returns
-    -------
-    Chart
-        Curves with their limits, numbers at risk beneath.
-    """
-    return _lines(found, release_hazard(found, min_count, years), "hazard", lang, min_count, years)
-
-
-def draw_net(found: NetSurvival, lang: Lang, min_count: int | None, years: float | None) -> Chart:
-    """Make the picture of net survival beside observed survival.
-
-    Parameters
-    ----------
-    found : NetSurvival
-        The curves.
-    lang : {"fr", "en"}
-        Language.
-    min_count : int or None
-        Fewest persons an interval may tell of.
-    years : float or None
-        Distance of round times.
-
-    Returns
-    -------
-    Chart
-        Net survival with its limits, observed survival dashed, numbers at risk beneath.
-    """
-    return _lines(found, release_net(found, min_count, years), "net", lang, min_count, years)
+    return Chart(shown, draw, f"{title}. {shown.note}")
 
 
 def draw_incidence(
@@ -185,7 +204,7 @@ def draw_incidence(
         Curves with their limits, numbers at risk beneath.
     """
     name = found.causes[found.data.cause_number(cause) - 1]
-    return _lines(found, release_incidence(found, min_count, years), "incidence", lang, min_count, years, name)
+    return draw_curves(found, "incidence", lang, min_count, years, name)
 
 
 def draw_stack(found: CumulativeIncidence, lang: Lang, min_count: int | None, years: float | None) -> Chart:
@@ -255,72 +274,6 @@ def draw_stack(found: CumulativeIncidence, lang: Lang, min_count: int | None, ye
     return Chart(shown, draw, f"{title}. {shown.note}")
 
 
-def _lines(
-    found: SurvivalCurves | CumulativeHazard | CumulativeIncidence | NetSurvival, release: Release, kind: str,
-    lang: Lang, min_count: int | None, years: float | None, cause: str | None = None,
-) -> Chart:  # fmt: skip
-    words = _check(found, lang, len(PALETTE))
-    estimate, low, high = "survival" if kind == "net" else kind, "ci_low", "ci_high"
-    named = cause if cause is not None else found.settings.get("cause")
-    if kind == "incidence" and cause is not None:
-        _, estimate, low, high = incidence_columns(found.data.causes)[cause]
-        title = words["incidence"].format(named)
-    elif named:
-        title = words[f"{kind}_of"].format(named)
-    else:
-        title = words["alive" if kind == "survival" and tells_of_death(found.data) else kind]
-    start = found.settings.get("conditional_on")
-    if start is not None:
-        title += ", " + words["from"].format(format_number(start / DAYS_PER_YEAR, 1, lang=lang))
-    note = _note(found, min_count, words["note"], lang)
-    if kind == "net":
-        note += " " + words["net_note"].format(found.settings["life_table"])
-    shown = _told(release, title, note, lang)
-    groups = found.groups
-
-    def draw(table: pd.DataFrame) -> Figure:
-        parts = [(group, _part(table, group), PALETTE[at]) for at, group in enumerate(groups)]
-        known = pd.concat([part.dropna(subset=[estimate]) for _, part, _ in parts])
-        if known.empty:
-            return draw_nothing(words["hidden"])
-        figure, ticks = new_figure(7.4, 4.3 + 0.19 * len(groups)), tick_step(known["years"], years)
-        axis = figure.subplots()
-        for group, part, color in parts:
-            x, y = part["years"].to_numpy(float), part[estimate].to_numpy(float)
-            # Where the gate hid a value the line is broken.
-            axis.plot(x, y, color=color, lw=1.8, marker="o", ms=2.6, label=words["all"] if group == ALL else str(group))
-            if kind == "net":
-                axis.plot(x, part["observed"].to_numpy(float), color=color, lw=1.2, ls=(0, (4, 2)))
-            shade_limits(axis, x, y, part[low].to_numpy(float), part[high].to_numpy(float), color)
-        if known["years"].size < sum(len(part) for _, part, _ in parts):
-            axis.text(
-                0.99, 0.98, words["some"], transform=axis.transAxes, ha="right", va="top", fontsize=8, color=MUTED
-            )
-        frame_time(axis, table["years"].min(), table["years"].max(), ticks, lang)
-        axis.set_ylabel(title if len(title) < 45 else textwrap.shorten(title, 45, placeholder="…"))
-        if kind == "hazard":
-            axis.set_ylim(bottom=0)
-            axis.yaxis.set_major_formatter(lambda value, _: format_number(value, 2, lang=lang))
-        else:
-            highest = float(known[[estimate, high]].max().max())
-            if kind == "net":
-                # Net survival may exceed 1; limits of the last few persons would make the curves small.
-                axis.set_ylim(0, max(1.02, min(highest, 1.3)))
-            else:
-                axis.set_ylim(0, 1.02 if kind == "survival" or highest > 0.5 else max(highest * 1.15, 0.02))
-            percent_axis(axis, lang)
-        axis.grid(axis="y", color=GRID, lw=0.7)
-        axis.set_axisbelow(True)
-        axis.set_xlabel(_axis_label(found, words, lang))
-        lines = [("" if group == ALL else str(group), part, color) for group, part, color in parts]
-        write_numbers(axis, lines, ticks, lang, words["risk"])
-        if len(groups) > 1:
-            axis.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=min(len(groups), 5), fontsize=8.5)
-        return dress_figure(figure, title, shown.note, 7.4)
-
-    return Chart(shown, draw, f"{title}. {shown.note}")
-
-
 def _check(found: Any, lang: str, most: int) -> dict[str, str]:
     if lang not in _WORDS:
         raise ParameterError(f"lang is {lang!r}", "fr or en")
@@ -371,7 +324,9 @@ def _note(found: Any, min_count: int | None, pattern: str, lang: Lang) -> str:
         kind=settings["estimator"], level=level, interval=interval, variance=_VARIANCES[settings["variance"]][lang],
         least=published_least(min_count),
     )  # fmt: skip
-    return text + (" " + _WORDS[lang]["weighted"] if settings["weights"] else "")
+    words = _WORDS[lang]
+    told = [(settings["weights"], "weighted"), (settings.get("few_clusters", False), "few")]
+    return " ".join([text, *(words[name] for there, name in told if there)])
 
 
 def _part(table: pd.DataFrame, group: str) -> pd.DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 from epi.survival.risk_sets import find_start
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 class CurveTable:
     """Curves by group, as a table of days."""
 
+    kind: ClassVar[str] = ""
     table: pd.DataFrame
     settings: Mapping[str, Any]
     data: SurvivalData
@@ -75,7 +76,9 @@ class CurveTable:
         raise NotImplementedError
 
     def _draw(self, lang: Lang, min_count: int | None, years: float | None) -> Chart:
-        raise NotImplementedError
+        from epi.survival.curve_chart import draw_curves
+
+        return draw_curves(self, self.kind, lang, min_count, years)
 
     def _repr_html_(self) -> str:
         body = self.table.to_html(index=False, max_rows=20, float_format="{:,.4f}".format, na_rep="–")

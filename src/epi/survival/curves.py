@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -22,14 +22,13 @@ from epi.survival.groups import By, count_groups
 from epi.survival.influence import influence_variance, place_rows
 from epi.survival.limits import IntervalScale, check_interval, probability_limits, reached
 from epi.survival.risk_sets import check_first_events, focus, risk_notes, wants_robust
-from epi.survival.robust import robust_error, unit_notes
-from epi.survival.steps import Lang, Unit, read_steps, whole_days
+from epi.survival.robust import few_clusters, robust_error, unit_notes
+from epi.survival.steps import Unit, read_steps, whole_days
 from epi.survival.window import check_inside, window_start
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from epi.plotting import Chart
     from epi.results import Release
 
 _CENSORING = "are taken as censoring"
@@ -54,6 +53,7 @@ class SurvivalCurves(StartedCurves):
         The follow-up the curves come from.
     """
 
+    kind: ClassVar[str] = "survival"
     table: pd.DataFrame
     notes: tuple[str, ...]
     settings: Mapping[str, Any]
@@ -135,11 +135,6 @@ class SurvivalCurves(StartedCurves):
         from epi.survival.reporting import release_survival
 
         return release_survival(self, min_count, years)
-
-    def _draw(self, lang: Lang, min_count: int | None, years: float | None) -> Chart:
-        from epi.survival.curve_chart import draw_survival
-
-        return draw_survival(self, lang, min_count, years)
 
     def __str__(self) -> str:
         lines = []
@@ -248,7 +243,8 @@ def _estimate(
     settings = {
         "estimator": "Kaplan-Meier", "by": by, "groups": list(labels), "cause": cause, "interval": interval,
         "level": level, "robust": robust, "variance": "infinitesimal jackknife" if jackknife else "Greenwood",
-        "weights": data.weight is not None, "clusters": data.cluster is not None, "scale": data.scale,
+        "weights": data.weight is not None, "clusters": data.cluster is not None,
+        "few_clusters": few_clusters(data, numbers, len(labels)), "scale": data.scale,
         "start": counts.first,
         "conditional_on": window_start(data) if conditional_on is None else conditional_on,
     }  # fmt: skip

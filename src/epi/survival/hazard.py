@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -18,14 +18,13 @@ from epi.survival.groups import By, count_groups
 from epi.survival.influence import influence_variance, place_rows
 from epi.survival.limits import hazard_limits
 from epi.survival.risk_sets import focus, wants_robust
-from epi.survival.robust import robust_error, unit_notes
-from epi.survival.steps import Lang, Unit, read_steps, whole_days
+from epi.survival.robust import few_clusters, robust_error, unit_notes
+from epi.survival.steps import Unit, read_steps, whole_days
 from epi.survival.window import check_inside
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from epi.plotting import Chart
     from epi.results import Release
     from epi.survival.data import SurvivalData
 
@@ -49,6 +48,7 @@ class CumulativeHazard(CurveTable):
         The follow-up they come from.
     """
 
+    kind: ClassVar[str] = "hazard"
     table: pd.DataFrame
     notes: tuple[str, ...]
     settings: Mapping[str, Any]
@@ -81,11 +81,6 @@ class CumulativeHazard(CurveTable):
         from epi.survival.reporting import release_hazard
 
         return release_hazard(self, min_count, years)
-
-    def _draw(self, lang: Lang, min_count: int | None, years: float | None) -> Chart:
-        from epi.survival.curve_chart import draw_hazard
-
-        return draw_hazard(self, lang, min_count, years)
 
     def __str__(self) -> str:
         return ". ".join([str(self.settings["estimator"]), *self.notes])
@@ -193,7 +188,8 @@ def estimate_cumulative_hazard(
         "estimator": "Nelson-Aalen" if ties == "nelson-aalen" else "Fleming-Harrington",
         "by": by, "groups": list(labels), "cause": cause, "ties": ties, "interval": interval, "level": level,
         "robust": robust, "repeated": repeated, "weights": data.weight is not None,
-        "clusters": data.cluster is not None, "scale": data.scale, "start": counts.first,
+        "clusters": data.cluster is not None,
+        "few_clusters": few_clusters(data, numbers, len(labels)), "scale": data.scale, "start": counts.first,
         "variance": "infinitesimal jackknife" if jackknife else "Poisson increments",
     }  # fmt: skip
     notes = unit_notes(data, numbers, labels) if jackknife else []

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ from epi.survival.groups import By, count_groups
 from epi.survival.influence import influence_variance, place_rows
 from epi.survival.limits import IntervalScale, check_interval, probability_limits
 from epi.survival.risk_sets import check_first_events, risk_notes, wants_robust
-from epi.survival.robust import ROUNDING, robust_error, unit_notes
+from epi.survival.robust import ROUNDING, few_clusters, robust_error, unit_notes
 from epi.survival.steps import Lang, Unit, read_steps, whole_days
 from epi.survival.window import check_inside, window_start
 
@@ -52,6 +52,7 @@ class CumulativeIncidence(StartedCurves):
         The follow-up they come from.
     """
 
+    kind: ClassVar[str] = "incidence"
     table: pd.DataFrame
     notes: tuple[str, ...]
     settings: Mapping[str, Any]
@@ -253,7 +254,8 @@ def _estimate(
     settings = {
         "estimator": "Aalen-Johansen", "by": by, "groups": list(labels), "causes": list(data.causes),
         "variance": variance, "interval": interval, "level": level, "weights": data.weight is not None,
-        "clusters": data.cluster is not None, "scale": data.scale, "start": counts.first,
+        "clusters": data.cluster is not None,
+        "few_clusters": few_clusters(data, numbers, len(labels)), "scale": data.scale, "start": counts.first,
         "conditional_on": window_start(data) if conditional_on is None else conditional_on,
     }  # fmt: skip
     table = pd.concat(parts, ignore_index=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -26,13 +26,12 @@ from epi.survival.groups import By, count_groups
 from epi.survival.life_table import LifeTable
 from epi.survival.limits import net_limits
 from epi.survival.risk_sets import check_first_events, risk_notes, where
-from epi.survival.steps import Lang, Unit, read_steps, whole_days
+from epi.survival.steps import Unit, read_steps, whole_days
 from epi.survival.window import check_inside, window_start
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from epi.plotting import Chart
     from epi.results import Release
 
 Method = Literal["pohar-perme", "ederer2", "ederer1"]
@@ -69,6 +68,7 @@ class NetSurvival(StartedCurves):
         day. Between two deaths the curve is no step: it rises by what the population loses.
     """
 
+    kind: ClassVar[str] = "net"
     table: pd.DataFrame
     notes: tuple[str, ...]
     settings: Mapping[str, Any]
@@ -123,11 +123,6 @@ class NetSurvival(StartedCurves):
         from epi.survival.reporting import release_net
 
         return release_net(self, min_count, years)
-
-    def _draw(self, lang: Lang, min_count: int | None, years: float | None) -> Chart:
-        from epi.survival.curve_chart import draw_net
-
-        return draw_net(self, lang, min_count, years)
 
     def __str__(self) -> str:
         lines = []

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     from epi.plotting import Chart
     from epi.results import Release
-    from epi.survival.curves import Lang
     from epi.survival.ratio_model import RatioModel
+    from epi.survival.steps import Lang
 
 
 Measure = Literal["survival", "incidence"]

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from epi.results import Release
-    from epi.survival.curves import Lang
     from epi.survival.prediction import PredictedCurves
+    from epi.survival.steps import Lang
 
 PANELS = 4
 _WORDS = {

@@ -423,6 +423,8 @@ def _note(settings: Mapping[str, Any], least: int, groups: bool) -> str:
     ]
     if settings["weights"]:
         words.append("Estimates are weighted, numbers of persons are not.")
+    if settings.get("few_clusters"):
+        words.append("Clusters are few: limits are too narrow.")
     if conditional is not None:
         words.append("The curve is 1 where it starts: nothing is said of earlier deaths.")
     return " ".join(words)

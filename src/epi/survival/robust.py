@@ -102,6 +102,29 @@ def unit_notes(data: SurvivalData, numbers: NDArray[np.int64], labels: Sequence[
     return notes
 
 
+def few_clusters(data: SurvivalData, numbers: NDArray[np.int64], size: int) -> bool:
+    """Say whether some group has clusters so few that its limits are too narrow.
+
+    Parameters
+    ----------
+    data : SurvivalData
+        Follow-up.
+    numbers : numpy.ndarray of int64, shape (rows,)
+        Group of each row.
+    size : int
+        Number of groups.
+
+    Returns
+    -------
+    bool
+        Whether it has two or more, and fewer than 20.
+    """
+    if data.cluster is None:
+        return False
+    units = count_units(data, numbers, size)
+    return bool(((units > 1) & (units < FEW_CLUSTERS)).any())
+
+
 def unit_words(data: SurvivalData) -> str:
     """Name what robust variances add up over.
 
