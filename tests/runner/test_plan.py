@@ -160,13 +160,13 @@ def test_the_manifest_and_the_page_tell_the_plan_and_every_deviation(folder):
     assert "Run under the frozen plan, without deviation." in page
     assert "No plan was frozen when this ran; one was frozen later." in page_of(folder, run=early)
 
-    other = run_study(open_study(folder), {"minimum_age": 33}, runs_dir=runs)
+    other = run_study(open_study(folder), {"minimum_age": 35}, runs_dir=runs)
     assert other.manifest["plan"]["status"] == "deviates"
     assert other.manifest["plan"]["deviations"] == [
-        {"kind": "parameter", "where": "minimum_age", "before": "18", "after": "33"}
+        {"kind": "parameter", "where": "minimum_age", "before": "18", "after": "35"}
     ]
-    assert "minimum_age, outside the frozen presets: “33”; planned: “18”" in page_of(folder, run=other)
-    assert "hors des préréglages verrouillés : « 33 » ; prévu : « 18 »" in page_of(folder, "fr", other).replace(
+    assert "minimum_age, outside the frozen presets: “35”; planned: “18”" in page_of(folder, run=other)
+    assert "hors des préréglages verrouillés : « 35 » ; prévu : « 18 »" in page_of(folder, "fr", other).replace(
         "\xa0", " "
     ).replace("\u202f", " ")
 

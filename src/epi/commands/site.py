@@ -58,12 +58,19 @@ def build(
                 "pages": site.pages,
                 "studies": list(site.studies),
                 "outputs_left_out": site.left_out,
+                "runs_held_apart": site.held_apart,
             }
         )
         return
     console().print(f"{site.pages} pages for {', '.join(site.studies)}: {site.folder / 'index.html'}")
     if site.left_out:
         console().print(f"{site.left_out} notebook outputs left out; each page says why")
+    if site.held_apart:
+        console().print(
+            f"{site.held_apart} finished run(s) held apart: beside those shown they would tell of few persons, or "
+            "cannot be compared; each study's page says which. To see one: a site of its own for other readers (--runs "
+            "with that run alone), or --level internal"
+        )
     if site.unrecorded:
         names = ", ".join(site.unrecorded)
         console().print(f"{runs} cannot be written: the next site cannot say what changed since this one in {names}")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import epi
-from epi.errors import EpiError, ParameterError, RunError, StorageError
+from epi.errors import DisclosureError, EpiError, ParameterError, RunError, StorageError
 from epi.files import storage_faults, write_json
 from epi.protocol import read_protocol
 from epi.results import LEVELS
@@ -20,7 +20,7 @@ from epi.runner.published import record_published
 from epi.runner.site.notebook import may_see
 from epi.runner.site.pages import Builder, Entry
 from epi.runner.site.provenance import uses_defaults
-from epi.runner.site.released import read_outputs, read_results
+from epi.runner.site.released import read_outputs, read_record, read_results
 from epi.runner.study import find_studies
 from epi.runner.study import studies_root as place_of_studies
 
@@ -43,6 +43,8 @@ class Site:
         Notebook outputs left out because they did not carry the gate's mark.
     unrecorded : tuple of str, optional
         Studies whose publication could not be kept, since their folder of runs cannot be written.
+    held_apart : int, optional
+        Finished runs that are named without their figures, since these could be subtracted from those shown.
     """
 
     folder: Path
@@ -50,6 +52,7 @@ class Site:
     studies: tuple[str, ...]
     left_out: int
     unrecorded: tuple[str, ...] = ()
+    held_apart: int = 0
 
 
 def build_site(
@@ -115,7 +118,14 @@ def build_site(
             shutil.rmtree(old, ignore_errors=True)
         finally:
             shutil.rmtree(work, ignore_errors=True)
-    return Site(final, builder.pages, tuple(entry.name for entry in entries), builder.left_out, tuple(_record(entries)))
+    return Site(
+        final,
+        builder.pages,
+        tuple(entry.name for entry in entries),
+        builder.left_out,
+        tuple(_record(entries)),
+        sum(len(entry.apart) for entry in entries),
+    )
 
 
 def _record(entries: Sequence[Entry]) -> Iterator[str]:
@@ -146,6 +156,7 @@ def _entries(runs: Sequence[Run], studies_root: str | os.PathLike[str] | None, l
             seen = [row for row in rows or [] if may_see(str(row.get("level") or "public"), level)]
             entry.rows[run.run_id] = [*seen]
             entry.outputs[run.run_id] = read_outputs(run, read_protocol(run.folder / "protocol.yml"), level)
+        _hold_apart(entry, level)
         entry.plan = _plan(studies_root, entry.name)
         entries.append(entry)
     for folder in find_studies(studies_root):
@@ -155,6 +166,51 @@ def _entries(runs: Sequence[Run], studies_root: str | os.PathLike[str] | None, l
             except EpiError:
                 continue  # a study that cannot be read has no run here; epi study check tells why
     return sorted(entries, key=lambda entry: (entry.shown is None, entry.name))
+
+
+def _hold_apart(entry: Entry, level: str) -> None:
+    """Hold apart the runs that, beside those published, would tell of few persons.
+
+    The gate of a run cannot see another run. Each run is compared with all those accepted before it, so that
+    the cost grows with the square of their number: a study has few.
+    """
+    # Comparing reads runs through this package, which is not there yet when this module is read.
+    from epi.runner.difference import compare_runs
+
+    if level == "internal" or len(entry.done) < 2:
+        return
+    shown = entry.shown
+    # A run that was altered so that none of its figures is published says why on its page, and tells nothing.
+    telling = [run for run in entry.done if entry.rows[run.run_id] or read_record(run)]
+    faults = {run.run_id: _fault(run, level) for run in telling}
+    accepted = [run for run in telling if run is shown]
+    for run in telling:
+        if run is shown:
+            continue
+        reason = faults[run.run_id]
+        if not reason and any(faults[other.run_id] for other in accepted):
+            reason = "apart_beside"  # the run shown cannot be compared, so nothing tells what is safe beside it
+        if not reason and any(compare_runs(other, run, level=level).small for other in accepted):
+            reason = "apart_small"
+        if not reason:
+            accepted.append(run)
+            continue
+        entry.apart[run.run_id] = reason
+        # What was read of it is dropped, so that no page can show it.
+        del entry.rows[run.run_id], entry.outputs[run.run_id]
+
+
+def _fault(run: Run, level: str) -> str:
+    """Say why a run cannot be compared with any other; empty when it can."""
+    from epi.runner.export.bundle import open_bundle  # it reads runs through this package too
+
+    try:
+        open_bundle(run, level=level)
+    except RunError:
+        return "apart_version"
+    except DisclosureError:
+        return "apart_altered"
+    return ""
 
 
 def _plan(studies_root: str | os.PathLike[str] | None, name: str) -> tuple[PlanEntry, ...]:

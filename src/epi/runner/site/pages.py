@@ -51,6 +51,8 @@ class Entry:
         Runs whose results changed since they ended.
     plan : tuple of PlanEntry, optional
         The plan in the study's folder; empty without one that can be read.
+    apart : dict of str to str, optional
+        Run identifier to the reason, a key of the frame's words, why a finished run is not published beside others.
     """
 
     protocol: Protocol
@@ -60,6 +62,7 @@ class Entry:
     outputs: dict[str, list[ReleasedOutput]] = field(default_factory=dict)
     altered: set[str] = field(default_factory=set)
     plan: tuple[PlanEntry, ...] = ()
+    apart: dict[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -70,6 +73,11 @@ class Entry:
     def done(self) -> list[Run]:
         """Its finished runs, the latest first."""
         return [run for run in self.runs if run.status == "done"]
+
+    @property
+    def published(self) -> list[Run]:
+        """Its finished runs that have pages and files, the latest first: those not held apart."""
+        return [run for run in self.done if run.run_id not in self.apart]
 
 
 class Builder:
@@ -104,13 +112,13 @@ class Builder:
         """Write every page and file."""
         write_bytes(self.out / "assets" / "style.css", (_HERE / "assets" / "style.css").read_bytes())
         for entry in self.entries:
-            for run in entry.done:
+            for run in entry.published:
                 self._write_files(entry, run)
         for lang in LANGS:
             self._index(lang)
             for entry in self.entries:
                 self._study(entry, entry.shown, lang)
-                for run in entry.done:
+                for run in entry.published:
                     if run is not entry.shown:
                         self._study(entry, run, lang)
 
@@ -186,7 +194,9 @@ class Builder:
             "opposition": None,
             "checklist_href": "",
             "plan": plan_view(run, entry.runs, entry.plan, lang) if run else None,
-            "changes": changes_view(run, rows, protocol, lang) if done and run is entry.shown and run else None,
+            "changes": changes_view(run, rows, protocol, lang, level=self.level, apart=entry.apart)
+            if done and run is entry.shown and run
+            else None,
         }
         if done and run is not None:
             files = up + self._files(entry, run)
@@ -310,15 +320,19 @@ class Builder:
             if run is None or other.run_id == run.run_id:
                 continue
             target = self._place(entry, other)
+            apart = entry.apart.get(other.run_id)
             rows.append(
                 {
                     "run_id": other.run_id,
                     "status": other.status,
-                    "href": posixpath.relpath(f"{target}/index.html", place) if other.status == "done" else "",
+                    "href": posixpath.relpath(f"{target}/index.html", place)
+                    if other.status == "done" and not apart
+                    else "",
                     "preset": str(other.manifest.get("preset") or "–"),
                     "differs": provenance.difference_text(other, run, lang)
                     if other.status == "done"
                     else content.failure_text(other, lang),
+                    "apart": word(apart, lang) if apart else "",
                     "finished": moment_text(other.manifest.get("finished"), lang),
                 }
             )

@@ -172,6 +172,11 @@ _WORDS: dict[str, tuple[str, str]] = {
     "changed_epi": ("le code d'epi", "the code of epi"),
     "changed_lang": ("la langue des libellés", "the language of labels"),
     "changed_absent": ("absent", "absent"),
+    "changed_held": (
+        "Les valeurs de cette exécution ne sont pas répétées : à côté de celles d'à présent, elles pourraient révéler "
+        "quelques personnes.",
+        "The values of that run are not repeated: beside those of now, they could tell of few persons.",
+    ),
     "changed_result": ("Résultat", "Result"),
     "changed_stratum": ("Strate", "Stratum"),
     "changed_before": ("Avant", "Before"),
@@ -438,6 +443,22 @@ _WORDS: dict[str, tuple[str, str]] = {
     "other_runs": ("Autres exécutions de cette étude", "Other runs of this study"),
     "differs": ("Ce qui diffère", "What differs"),
     "same_parameters": ("mêmes paramètres", "same parameters"),
+    "apart_small": (
+        "non montrée : à côté d'une exécution montrée, ses effectifs révéleraient quelques personnes",
+        "not shown: beside a run that is, its counts would tell of few persons",
+    ),
+    "apart_version": (
+        "non montrée : produite par une version antérieure, elle ne peut pas être comparée",
+        "not shown: made by an earlier version, it cannot be compared",
+    ),
+    "apart_altered": (
+        "non montrée : ses fichiers ont changé depuis l'exécution, elle ne peut pas être comparée",
+        "not shown: its files have changed since the run, it cannot be compared",
+    ),
+    "apart_beside": (
+        "non montrée : elle ne peut pas être comparée à l'exécution montrée",
+        "not shown: it cannot be compared with the run that is",
+    ),
     "status": ("État", "Status"),
     "status_done": ("terminée", "done"),
     "status_failed": ("échouée", "failed"),
