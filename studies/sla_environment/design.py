@@ -161,7 +161,9 @@ def any_rare_disease() -> CodeList:
 
 
 def _placed(cohort: Cohort, minimal_population: int) -> Cohort:
-    placed = cohort.residing_in("France")
+    # Models adjust for sex: who has none recorded leaves here, where small steps are taken together, and not between
+    # a table of all and a model of fewer, whose difference would count them.
+    placed = cohort.of_sex(("F", "M")).residing_in("France")
     return placed.in_communes_of(minimal_population) if minimal_population else placed
 
 

@@ -37,7 +37,13 @@ _WORDS: dict[str, dict[str, Any]] = {
     "en": {
         "group": "Group", "persons": "Persons", "events": "Events", "none": "no statistic",
         "hidden": "result hidden: small counts", "within": " within strata",
-        "chi": "chi-square {}, p {}", "df": "{} degree{} of freedom", "names": (),
+        "chi": "chi-square {}, p {}", "df": "{} degree{} of freedom",
+        "tests": {
+            "log-rank": "Log-rank test", "gehan": "Gehan-Breslow (Wilcoxon) test", "tarone-ware": "Tarone-Ware test",
+            "peto": "Peto-Peto test", "fleming-harrington": "Fleming-Harrington test ({rho:g}, {gamma:g})",
+            "gray": "Gray's test of {cause}", "net log-rank": "Log-rank test of net survival",
+        },
+        "trend": " for trend",
         "note": "{}, {}; {}.",
         "variances": {"hypergeometric": "hypergeometric variance", "robust": "robust variance",
                       "Gray's": "Gray's variance", "Poisson increments": "Poisson increments variance"},
@@ -47,13 +53,13 @@ _WORDS: dict[str, dict[str, Any]] = {
         "hidden": "résultat masqué : petits effectifs",
         "within": " au sein des strates", "chi": "khi-deux {}, p {}", "df": "{} degré{} de liberté",
         "note": "{}, {} ; {}.",
-        "names": (
-            ("Log-rank test of net survival", "Test du log-rank de la survie nette"),
-            ("Log-rank test", "Test du log-rank"),
-            ("Gehan-Breslow (Wilcoxon) test", "Test de Gehan-Breslow (Wilcoxon)"),
-            ("Tarone-Ware test", "Test de Tarone-Ware"), ("Peto-Peto test", "Test de Peto-Peto"),
-            ("Fleming-Harrington test", "Test de Fleming-Harrington"), ("Gray's test of", "Test de Gray :"),
-        ),
+        "tests": {
+            "log-rank": "Test du log-rank", "gehan": "Test de Gehan-Breslow (Wilcoxon)",
+            "tarone-ware": "Test de Tarone-Ware", "peto": "Test de Peto-Peto",
+            "fleming-harrington": "Test de Fleming-Harrington ({rho:g}, {gamma:g})", "gray": "Test de Gray : {cause}",
+            "net log-rank": "Test du log-rank de la survie nette",
+        },
+        "trend": " de tendance",
         "variances": {"hypergeometric": "variance hypergéométrique", "robust": "variance robuste",
                       "Gray's": "variance de Gray", "Poisson increments": "variance d'accroissements de Poisson"},
     },
@@ -110,24 +116,20 @@ class Comparison:
         elif not np.isnan(self.statistic):
             result = words["chi"].format(number(self.statistic, 2), format_p(self.p, sign="= ", lang=lang))
         degrees = words["df"].format(self.df, "s" if self.df > 1 else "")
-        # A French name stands for the English one up to what the test is of.
-        name = next((settings["name"].replace(old, new) for old, new in words["names"] if old in settings["name"]),
-                    settings["name"])  # fmt: skip
         variance = words["variances"][settings["variance"]]
         return Release(
             self.table[["group", "persons", "events"]],
             (Counted("persons", adds_up_within=()), Counted("events", of="persons", adds_up_within=())),
-            f"{name}{words['within'] if settings['strata'] else ''}",
+            f"{name_test(settings, lang)}{words['within'] if settings['strata'] else ''}",
             words["note"].format(result, degrees, variance),
             labels={name: words[name] for name in ("group", "persons", "events")},
         )
 
     def __str__(self) -> str:
-        if np.isnan(self.statistic):
-            return ". ".join([f"{self.settings['name']}: no statistic", *self.notes])
-        return ". ".join(
-            [f"{self.settings['name']}: chi-square {self.statistic:.3f} ({self.df} df), p = {self.p:.4g}", *self.notes]
-        )
+        found = "no statistic"
+        if not np.isnan(self.statistic):
+            found = f"chi-square {self.statistic:.3f} ({self.df} df), p = {self.p:.4g}"
+        return ". ".join([f"{name_test(self.settings)}: {found}", *self.notes])
 
     def _repr_html_(self) -> str:
         return f"<p>{html.escape(str(self))}</p>{self.table.to_html(index=False, float_format='{:,.2f}'.format)}"
@@ -257,7 +259,7 @@ def compare_survival(
     if np.isnan(statistic):
         notes.append("no event tells the groups apart")
     settings = {
-        "test": test, "name": _name(test, rho, gamma, scores is not None), "rho": rho, "gamma": gamma, "by": by,
+        "test": test, "rho": rho, "gamma": gamma, "by": by,
         "groups": list(labels), "cause": cause, "strata": strata, "trend": None if scores is None else scores.tolist(),
         "variance": "robust" if jackknife else "hypergeometric", "weights": data.weight is not None,
         "clusters": data.cluster is not None,
@@ -300,12 +302,28 @@ def quadratic(score: NDArray[np.float64], variance: NDArray[np.float64]) -> tupl
     return statistic, rank
 
 
-def _name(test: Test, rho: float, gamma: float, trend: bool) -> str:
-    words = {
-        "log-rank": "Log-rank test", "gehan": "Gehan-Breslow (Wilcoxon) test", "tarone-ware": "Tarone-Ware test",
-        "peto": "Peto-Peto test", "fleming-harrington": f"Fleming-Harrington test ({rho:g}, {gamma:g})",
-    }  # fmt: skip
-    return words[test] + (" for trend" if trend else "")
+def name_test(settings: Mapping[str, Any], lang: Lang = "en") -> str:
+    """Name a test.
+
+    Parameters
+    ----------
+    settings : mapping
+        ``test``, and what its name tells: ``rho`` and ``gamma``, ``cause``, ``trend``.
+    lang : {"fr", "en"}, optional
+        Language.
+
+    Returns
+    -------
+    str
+        Its name.
+
+    Examples
+    --------
+    >>> name_test({"test": "gray", "cause": "relapse"}, "fr")
+    'Test de Gray : relapse'
+    """
+    words = words_of(_WORDS, lang)
+    return str(words["tests"][settings["test"]].format(**settings)) + (words["trend"] if settings.get("trend") else "")
 
 
 def _scores(trend: bool | Sequence[float], groups: int) -> NDArray[np.float64] | None:

@@ -104,7 +104,7 @@ def compare_incidence(
         "observed": observed, "expected": expected,
     })  # fmt: skip
     settings = {
-        "test": "gray", "name": f"Gray's test of {name}", "rho": rho, "by": by, "groups": list(labels), "cause": name,
+        "test": "gray", "rho": rho, "by": by, "groups": list(labels), "cause": name,
         "strata": strata, "variance": "Gray's",
     }  # fmt: skip
     notes = strata_notes(data, by, strata)

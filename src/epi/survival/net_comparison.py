@@ -131,7 +131,7 @@ def compare_net(
     if np.isnan(statistic):
         notes.append("no death tells the groups apart")
     settings = {
-        "test": "net log-rank", "name": "Log-rank test of net survival", "by": by, "groups": list(labels),
+        "test": "net log-rank", "by": by, "groups": list(labels),
         "strata": strata, "sex": sex, "territory": territory, "variance": "Poisson increments", "weights": False,
         "clusters": False, **life_table.settings,
     }  # fmt: skip
