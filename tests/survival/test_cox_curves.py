@@ -48,6 +48,11 @@ def test_predicted_curves_equal_survfit(case: dict[str, Any]) -> None:
 @pytest.mark.parametrize("case", FULL, ids=named)
 @pytest.mark.parametrize("transform", ["km", "rank", "identity", "log"])
 def test_proportionality_equals_cox_zph(case: dict[str, Any], transform: Any) -> None:
+    if case["weight"]:
+        # R's statistic is multiplied with the weights, though their unit is nobody's.
+        with pytest.raises(ParameterError, match="of a model with weights"):
+            fit(case).check_proportional(transform)
+        return
     found = fit(case).check_proportional(transform)
     close(found.table[["statistic", "df", "p"]], case["zph"][transform], 1e-7)
 

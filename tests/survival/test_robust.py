@@ -30,6 +30,7 @@ from epi.survival import (
     fit_flexible,
     fit_rates,
     life_table,
+    standardise_survival,
 )
 
 ROWS = 600
@@ -167,7 +168,7 @@ def test_standardised_rates_of_an_age_in_one_cluster_have_no_limits() -> None:
                               cluster="cluster")  # fmt: skip
         found = estimate_rates(data, age_bands=[30]).standardise(standard)
         assert bool(np.isfinite(found.table["ci_low"]).all()) is known
-        assert any("events of an age are of one cluster" in note for note in found.notes) is not known
+        assert any("an age has no event, or is of one cluster" in note for note in found.notes) is not known
 
 
 def test_strata_that_are_not_used_are_said() -> None:
@@ -185,3 +186,49 @@ def test_what_is_published_says_that_clusters_are_few() -> None:
     assert "Clusters are few" in found.release().note
     assert "Grappes peu nombreuses" in found.chart(lang="fr").release().note
     assert "Clusters are few" not in estimate_survival(follow(30), cause="death").release().note
+
+
+def test_an_age_without_event_leaves_a_standardised_rate_without_limits() -> None:
+    """Nine tenths of the weight on five persons without event: limits of 19.8 to 24.8 came out of the others alone."""
+    rng = np.random.default_rng(5)
+    begin = pd.Timestamp("1990-01-01")
+    born = pd.to_datetime(["1960-01-01"] * 400 + ["1920-01-01"] * 5)
+    stay = np.r_[rng.integers(100, 1500, 400), [1500] * 5]
+    table = pd.DataFrame({"born": born, "start": begin, "end": begin + pd.to_timedelta(stay, unit="D"),
+                          "died": np.r_[rng.integers(0, 2, 400), np.zeros(5, dtype=int)],
+                          "cluster": rng.integers(0, 40, 405)})  # fmt: skip
+    data = build_survival(table, exit="end", event="died", origin="start", birth="born", cluster="cluster")
+    standard = pd.DataFrame({"age_low": [0, 60], "weight": [0.1, 0.9]})
+    found = estimate_rates(data, age_bands=[0, 60]).standardise(standard)
+    assert found.table[["ci_low", "ci_high"]].isna().all(axis=None)
+    free = build_survival(table, exit="end", event="died", origin="start", birth="born")
+    read = standardise_survival(free, standard=standard, age_bands=[0, 60]).at([1000])
+    assert read["survival"].notna().all()
+    assert read[["se", "ci_low", "ci_high"]].isna().all(axis=None)
+
+
+def test_the_excess_over_clusters_has_limits_of_its_own() -> None:
+    """Clusters of old and of young persons: the ratio varies little between them, the excess much."""
+    rng = np.random.default_rng(8)
+    cluster = np.repeat(np.arange(40), 50)
+    old = cluster % 2 == 0
+    born = np.where(old, np.datetime64("1910-01-01"), np.datetime64("1960-01-01"))
+    stay = np.ceil(rng.exponential(1 / np.where(old, 0.12, 0.002)) * 365.25).astype(int)
+    seen = np.minimum(stay, 1826)
+    table = pd.DataFrame({"born": pd.to_datetime(born), "start": pd.Timestamp("1990-01-01"), "sex": "F",
+                          "died": (stay <= 1826).astype(int), "cluster": cluster})  # fmt: skip
+    table["end"] = table["start"] + pd.to_timedelta(seen, unit="D")
+
+    def excess(rows: pd.DataFrame, name: str) -> pd.Series:
+        data = build_survival(rows, exit="end", event="died", origin="start", birth="born", cluster=name)
+        return estimate_smr(data, life_table("France")).table.iloc[0]
+
+    found = excess(table, "cluster")
+    parts = {number: part for number, part in table.groupby("cluster")}
+    drawn = []
+    for _ in range(150):
+        chosen = rng.integers(0, 40, 40)
+        again = pd.concat([parts[number].assign(unit=at) for at, number in enumerate(chosen)], ignore_index=True)
+        drawn.append(excess(again, "unit")["excess"])
+    half = (found["excess_high"] - found["excess_low"]) / 2
+    assert half == pytest.approx(1.96 * np.std(drawn), rel=0.25)

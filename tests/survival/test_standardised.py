@@ -59,9 +59,13 @@ def test_standardised_survival_is_that_of_r_by_group(name, slopop):
         read, wanted = found.at(times), expected[key]
         assert list(found.settings["standard_weights"].values()) == pytest.approx(expected["weights"])
         assert read["survival"].to_numpy() == pytest.approx(wanted["survival"], rel=tolerance)
-        assert read["se"].to_numpy() == pytest.approx(wanted["se"], rel=1e-7)
-        assert read["ci_low"].to_numpy() == pytest.approx(wanted["low"], rel=1e-7)
-        assert read["ci_high"].to_numpy() == pytest.approx(wanted["high"], rel=1e-7)
+        # While nobody of an age group has died R sums its error of 0; of what it may hide nothing is known.
+        spread = found.by_age(times).pivot(index="time", columns="age_group", values="se")
+        known = (spread.to_numpy() > 0).all(axis=1)
+        assert known.sum() >= len(times) - 1
+        for column, its in (("se", "se"), ("ci_low", "low"), ("ci_high", "high")):
+            assert read[column].to_numpy()[known] == pytest.approx(np.array(wanted[its])[known], rel=1e-7)
+            assert read[column][~known].isna().all()
         parts = found.by_age(times).pivot(index="time", columns="age_group", values="survival")
         assert parts.to_numpy() == pytest.approx(np.array(wanted["groups"]), rel=tolerance)
 

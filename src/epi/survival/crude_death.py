@@ -252,7 +252,8 @@ def _estimate(
         inside = slice(first + 1 - counts.first, first + 1 - counts.first + len(hazards))
         crude = share_deaths(first, counts.at_risk[at, inside], counts.events[at].sum(axis=1)[inside], hazards)
         squares = jackknife_variance(crude, part, given) if variance == "jackknife" else poisson_variance(crude)
-        errors = np.sqrt(squares)
+        # Of one person nothing varies, and what rounding leaves is no error.
+        errors = np.sqrt(squares) if part.persons > 1 else np.full_like(squares, np.nan)
         daily[label] = (first, crude.probability, errors)
         kept = np.flatnonzero(counts.left[at])
         days = counts.first + kept

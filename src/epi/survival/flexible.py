@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 MOST = 10
+CHECKED = 50
+"""Times at which a predicted curve is seen to fall."""
 """Degrees of freedom of a spline: with more, knots stand among few events."""
 
 
@@ -118,17 +120,21 @@ class FlexibleModel(RatioTable):
         ParameterError
             If a time comes before the start.
         EstimationError
-            If nobody is followed at a time: the spline would be a straight line there.
+            If nobody is followed at a time: the spline would be a straight line there; or if a profile's cumulative
+            hazard falls until then.
         """
         given = self.settings["level"] if level is None else check_level(level)
         years, start = self._times(at_years, from_years)
         rows = []
         for name, covariates in zip(profiles.index, self._profiles(profiles), strict=True):
+            # The spline was made to rise where somebody is followed, not for any profile at any time.
+            for year in np.linspace(max(start, float(years.min()) / 100), float(years.max()), CHECKED):
+                self._log_hazard(float(year), covariates)
             for year in years.tolist():
                 value, gradient = self._cumulative(year, covariates)
                 before, slope = self._cumulative(start, covariates) if start > 0 else (0.0, np.zeros_like(gradient))
                 hazard = value - before
-                low = high = 1.0
+                low = high = np.nan
                 if hazard > 0:
                     step = (gradient - slope) / hazard
                     spread = np.exp(stats.norm.isf((1 - given) / 2) * np.sqrt(step @ self.covariance @ step))
@@ -259,7 +265,9 @@ class FlexibleModel(RatioTable):
         rise = float(slope[0] @ theta)
         if rise <= 0:
             raise EstimationError(
-                "the cumulative hazard falls at one of these times", "a spline that rises", "fewer df="
+                "the cumulative hazard of a profile falls before one of these times",
+                "a spline that rises",
+                "fewer df=, or a profile that somebody followed has",
             )
         return float(row[0] @ theta) + np.log(rise) - np.log(year), row[0] + slope[0] / rise
 

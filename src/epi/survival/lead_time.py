@@ -295,8 +295,8 @@ def _survival(
     part.insert(3, "at_risk", there)
     part["difference"] = part["survival"] - part["survival"].iloc[0]
     spread = np.sqrt(part["se"] ** 2 + part["se"].iloc[0] ** 2) * stats.norm.isf((1 - level) / 2)
-    # Without event nothing tells how far the difference may be off.
-    known = (part["se"] > 0) | (part["se"].iloc[0] > 0)
+    # Of a group without event nothing tells how far its survival may be off.
+    known = (part["se"] > 0) & (part["se"].iloc[0] > 0)
     spread = spread.where((np.arange(len(labels)) > 0) & (data.cluster is None) & known)
     part["difference_low"], part["difference_high"] = part["difference"] - spread, part["difference"] + spread
     return part, start

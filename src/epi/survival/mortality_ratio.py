@@ -167,7 +167,8 @@ def estimate_smr(
     -----
     Exact limits of the Poisson law for deaths, expected deaths being taken as known. With weights or clusters limits
     are log-normal, with the variance of deaths less those expected at the ratio, summed over clusters (persons where
-    there are none); a group without death then has none. A ratio compares groups of
+    there are none), and those of the excess normal, with that of deaths less those expected and less the excess's share
+    of time; a group without death then has none. A ratio compares groups of
     different ages badly: each is against expected deaths of its own; the excess rate adds up.
 
     Examples
@@ -190,7 +191,7 @@ def estimate_smr(
         expected[rows] += hazard * step
     numbers, labels = split_groups(data, by)
     robust = data.weight is not None or data.cluster is not None
-    rows_of = []
+    rows_of, z = [], float(stats.norm.isf((1 - level) / 2))
     for at, label in enumerate(labels):
         inside = numbers == at
         weight = data.weights[inside]
@@ -198,11 +199,17 @@ def estimate_smr(
         deaths, usual = float(weight @ died), float(weight @ expected[inside])
         years = float(weight @ (data.exit - data.entry)[inside]) / DAYS_PER_YEAR
         if robust:
-            residual = weight * (died - deaths / usual * expected[inside])
-            low, high = _robust_limits(deaths, residual, data.clusters[inside], level)
+            unit = np.unique(data.clusters[inside], return_inverse=True)[1]
+            low, high = _robust_limits(deaths, weight * (died - deaths / usual * expected[inside]), unit, level)
+            # The excess is a rate of its own: clusters that differ in what was expected of them move it otherwise.
+            time = (data.exit - data.entry)[inside] / DAYS_PER_YEAR
+            apart = weight * (died - expected[inside] - (deaths - usual) / years * time)
+            half = np.nan if np.isnan(low) else z * float(np.sqrt(np.sort(np.bincount(unit, apart) ** 2).sum()))
+            excess = deaths - usual - half, deaths - usual + half
         else:
             limits = count_interval(int(deaths), level=level)
             low, high = float(limits.low), float(limits.high)
+            excess = low - usual, high - usual
         scale = PER / years
         row = {"group": label, "persons": len(np.unique(data.person[inside])), "person_years": years}
         if data.weight is not None:
@@ -211,8 +218,7 @@ def estimate_smr(
             row["observed"] = int(deaths)
         rows_of.append({
             **row, "expected": usual, "smr": deaths / usual, "ci_low": low / usual, "ci_high": high / usual,
-            "excess": (deaths - usual) * scale, "excess_low": (low - usual) * scale,
-            "excess_high": (high - usual) * scale,
+            "excess": (deaths - usual) * scale, "excess_low": excess[0] * scale, "excess_high": excess[1] * scale,
         })  # fmt: skip
     notes = list(life_table.notes)
     if len(data.causes) > 1:
@@ -234,7 +240,7 @@ def _robust_limits(
     """Bound a number of deaths, on the scale of its logarithm, by sums of residuals over clusters."""
     if deaths <= 0:
         return np.nan, np.nan
-    sums = np.bincount(np.unique(cluster, return_inverse=True)[1], residual)
+    sums = np.bincount(cluster, residual)
     error = robust_error(np.sort(sums**2).sum(), deaths)
     spread = float(np.exp(stats.norm.isf((1 - level) / 2) * error / deaths))
     return deaths / spread, deaths * spread

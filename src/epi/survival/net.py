@@ -303,6 +303,8 @@ def _estimate(
             survival, error = _ederer2(risk, deaths, leaving, hazards, form)
         else:
             survival, error = _ederer1(given, exit_, risk, deaths, seen, days - first - 1)
+        # Where all at risk have died nothing is known of what survives, as for an observed curve that is 0.
+        error = np.where(np.logical_or.accumulate((risk > 0) & (deaths == risk)), np.nan, error)
         daily[label] = (first, survival, error)
         here = days - first - 1
         low, high = net_limits(survival[here], error[here], interval, level)

@@ -118,10 +118,16 @@ def check_proportional(model: CoxModel, transform: Transform = "km") -> Proporti
     Raises
     ------
     ParameterError
-        If the transform is unknown, or a logarithm is asked for of times that are not above 0.
+        If the transform is unknown, a logarithm is asked for of times that are not above 0, or the model has weights.
     """
     if transform not in TRANSFORMS:
         raise ParameterError(f"transform is {transform!r}", f"one of {', '.join(TRANSFORMS)}", "transform='km'")
+    if model.settings["weights"]:
+        raise ParameterError(
+            "a test of proportional hazards of a model with weights",
+            "a model without: the test rests on the information, to which a weight of 2 is two persons",
+            "plot model.residuals('scaled_schoenfeld'), or fit_cox without weights",
+        )  # fmt: skip
     sets, best = model.sets, model.best
     moment = _transform(model, transform)
     moment = moment - float(moment[sets.dead_slot].mean())

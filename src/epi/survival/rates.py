@@ -403,7 +403,8 @@ def _standardise(found: Rates, standard: str | pd.DataFrame, ages: tuple[float, 
     if settings["limits"] != "exact Poisson":
         notes = unit_notes(found.data, np.zeros(len(found.data), dtype=np.int64), (ALL,))
         if any(row["rate"] > 0 and np.isnan(row["ci_low"]) for row in told):
-            notes.append(f"rates have no limits where the events of an age are of one {unit_words(found.data)[:-1]}")
+            what = unit_words(found.data)[:-1]
+            notes.append(f"rates have no limits where an age has no event, or is of one {what}")
     kept_settings = {
         "keys": keys, "event": settings["event"], "per": settings["per"], "level": settings["level"],
         "standard": standard if isinstance(standard, str) else "given", "ages": words,
@@ -472,9 +473,8 @@ def _robust_standard(
     sums = np.bincount(data.clusters[kept], share[at] / years.to_numpy(dtype=np.float64)[at] * residual)
     error = float(robust_error((sums**2).sum(), rate))
     low = high = float("nan")
-    # What an age whose events are of one cluster adds to the variance is not known, as in a rate of its own.
-    alone = (count_units(data.select(kept), at, len(part)) == 1) & (events.to_numpy() > 0)
-    if rate > 0 and not alone.any():
+    # What an age adds to the variance whose events are of one cluster, or that has none, is not known.
+    if rate > 0 and (count_units(data.select(kept), at, len(part)) > 1).all() and (events > 0).all():
         spread = float(np.exp(stats.norm.isf((1 - settings["level"]) / 2) * error / rate))
         low, high = rate / spread, rate * spread
     per = settings["per"]

@@ -140,10 +140,10 @@ def summarise(
     if vast:
         notes = [*notes, f"The ratio of one unit of {', '.join(vast)} is beyond a million or its inverse: rescale"]
     rows = [("wald", _chi_square(beta, covariance))]
-    if likelihood:
-        rows.append(("score", _chi_square(found.null.score, found.null.information)))
-    if likelihood and not settings["weights"]:
+    # With weights the information has their unit, and with clusters rows are not independent: neither law holds.
+    if likelihood and not any(settings[name] for name in ("weights", "clusters", "repeated")):
         rows.insert(0, ("likelihood ratio", 2 * (best.value - found.null.value)))
+        rows.append(("score", _chi_square(found.null.score, found.null.information)))
     if jackknife:
         rows.append(("robust score", robust_score))
     tests = pd.DataFrame(rows, columns=["test", "statistic"])

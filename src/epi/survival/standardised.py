@@ -149,7 +149,9 @@ class StandardisedSurvival:
             return np.asarray(read[column].to_numpy(dtype=np.float64).reshape(len(weight), len(days))[used])
 
         value = weight[used] @ wide("survival")
-        error = np.sqrt(weight[used] ** 2 @ wide("se") ** 2)
+        spread = wide("se")
+        # An age group without death has no variance: of what it may hide nothing is known.
+        error = np.sqrt(weight[used] ** 2 @ np.where(spread > 0, spread, np.nan) ** 2)
         low, high = net_limits(value, error, self.settings["interval"], self.settings["level"])
         return pd.DataFrame({
             "group": group, "time": days, "at_risk": plain["at_risk"], "events": plain["events"], "survival": value,
