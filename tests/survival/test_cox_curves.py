@@ -36,8 +36,11 @@ def test_predicted_curves_equal_survfit(case: dict[str, Any]) -> None:
                 mine = table[table["profile"] == name]
                 survival = np.asarray(curve["surv"], dtype=float)[:, at]
                 close(mine["hazard"], np.asarray(curve["cumhaz"], dtype=float)[:, at])
-                close(mine["hazard_se"], np.asarray(curve["se"], dtype=float)[:, at])
                 close(mine["survival"], survival)
+                if case["weight"] or case["cluster"]:
+                    # R counts a weight of 2 as two persons there, and no cluster: see test_curve_influence.
+                    continue
+                close(mine["hazard_se"], np.asarray(curve["se"], dtype=float)[:, at])
                 # Where the curve is still 1 the log-log scale has no limits here; R gives 1.
                 moved = survival < 1
                 for column, key in (("ci_low", "low"), ("ci_high", "high")):

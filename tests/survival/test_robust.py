@@ -224,7 +224,7 @@ def test_the_excess_over_clusters_has_limits_of_its_own() -> None:
         return estimate_smr(data, life_table("France")).table.iloc[0]
 
     found = excess(table, "cluster")
-    parts = {number: part for number, part in table.groupby("cluster")}
+    parts = dict(list(table.groupby("cluster")))
     drawn = []
     for _ in range(150):
         chosen = rng.integers(0, 40, 40)

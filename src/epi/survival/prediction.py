@@ -19,6 +19,7 @@ import pandas as pd
 
 from epi.errors import DisclosureError, ParameterError
 from epi.survival.counting import count_days
+from epi.survival.curve_influence import CurveInfluence, needs_influence, sum_influence
 from epi.survival.curves import whole_days
 from epi.survival.data import DAYS_PER_YEAR
 from epi.survival.few import published_least
@@ -147,7 +148,7 @@ def estimate_baseline(model: RatioModel) -> pd.DataFrame:
     """
     sets = model.sets
     zero = -sets.centre / sets.scale
-    hazard, variance = _cumulate(model, zero, None)
+    hazard, variance = _cumulate(model, zero, None, _influence(model, np.flatnonzero(sets.events > 0), None))
     change = np.bincount(sets.start, minlength=sets.slots) - np.bincount(sets.stop, minlength=sets.slots)
     # Rows enter in the slot of their start and are gone from that of their stop on, within their stratum.
     at_risk = np.cumsum(change)
@@ -215,14 +216,18 @@ def predict_curves(
     ends = np.full(len(sets.first) - 1, np.iinfo(np.int64).min)
     np.maximum.at(ends, sets.stratum[sets.stop], model.data.exit[sets.order])
     parts = []
+    read_at = []
+    for stratum in range(len(ends)):
+        slots = np.arange(sets.first[stratum], sets.first[stratum + 1] - 1)
+        if start is not None:
+            slots = slots[sets.day[slots] > start]
+        times = sets.day[slots] if days is None else days
+        read_at.append((slots, times, np.searchsorted(sets.day[slots], times, side="right")))
+    wanted = np.unique(np.concatenate([slots[step[step > 0] - 1] for slots, _, step in read_at]))
+    influence = _influence(model, wanted, start)
     for name, row in zip(names, scaled, strict=True):
-        hazard, variance = _cumulate(model, row, start)
-        for stratum, end in enumerate(ends):
-            slots = np.arange(sets.first[stratum], sets.first[stratum + 1] - 1)
-            if start is not None:
-                slots = slots[sets.day[slots] > start]
-            times = sets.day[slots] if days is None else days
-            step = np.searchsorted(sets.day[slots], times, side="right")
+        hazard, variance = _cumulate(model, row, start, influence)
+        for stratum, (end, (slots, times, step)) in enumerate(zip(ends, read_at, strict=True)):
             known = times <= end
             read = [
                 np.where(known, np.concatenate([[0.0], values[slots]])[step], np.nan)
@@ -250,16 +255,28 @@ def predict_curves(
     return PredictedCurves(pd.concat(parts, ignore_index=True), table.set_axis(names, axis=0), settings, model)
 
 
+def _after(model: RatioModel, start: int | None) -> NDArray[np.bool_]:
+    """Say which slots come after the start of the curves."""
+    return np.ones(model.sets.slots, dtype=bool) if start is None else model.sets.day > start
+
+
+def _influence(model: RatioModel, slots: NDArray[np.int64], start: int | None) -> CurveInfluence | None:
+    """Give what clusters move the baseline by, where the variance rests on them."""
+    return sum_influence(model, slots, _after(model, start)) if needs_influence(model) else None
+
+
 def _cumulate(
-    model: RatioModel, row: NDArray[np.float64], start: int | None
+    model: RatioModel, row: NDArray[np.float64], start: int | None, influence: CurveInfluence | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Cumulate the hazard of a row of the design, and its variance, by slot."""
     sets, best = model.sets, model.best
-    there = np.ones(sets.slots, dtype=bool) if start is None else sets.day > start
+    there = _after(model, start)
     ratio = float(np.exp(row @ best.beta))
     hazard = sets.cumulate(best.hazard * there)
     steps = sets.cumulate(best.steps * there)
     lean = hazard[:, None] * row - sets.cumulate(best.drift * there[:, None])
+    if influence is not None:
+        return hazard * ratio, influence.variance(lean) * ratio**2
     covariance = model.covariance * np.outer(sets.scale, sets.scale)
     variance = steps + ((lean @ covariance) * lean).sum(axis=1)
     return hazard * ratio, variance * ratio**2
