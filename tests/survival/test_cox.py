@@ -22,11 +22,16 @@ from epi.survival import SurvivalData, build_survival, fit_cox
 def test_estimates_equal_coxph(case: dict[str, Any]) -> None:
     found = fit(case)
     close(found.coefficients, case["coef"])
-    close(found.table["se"], case["se"])
+    # R gives an error of ratios of which clusters tell nothing; they are named in a note here.
+    told = found.table["se"].notna().to_numpy()
+    assert told.any()
+    assert told.all() or any("too few" in note for note in found.notes)
+    close(found.table["se"][told], np.asarray(case["se"])[told])
     close(np.sqrt(np.diag(found.naive_covariance)), case["naive"])
     close([found.loglik_null, found.loglik], case["loglik"])
     tests = found.tests.set_index("test")["statistic"]
-    close(tests["wald"], case["wald"])
+    if told.all():
+        close(tests["wald"], case["wald"])
     if case["weight"] or case["cluster"]:
         # R prints tests of independent rows too; they hold for none of these.
         assert list(tests.index) == ["wald", "robust score"]

@@ -14,7 +14,13 @@ from epi.stats.intervals import check_level
 from epi.survival.counting import recurrences
 from epi.survival.cox_residuals import RESIDUALS, Residual, residual_table
 from epi.survival.data import of_follow_up
-from epi.survival.estimability import check_columns, check_information, explain_divergence, refuse
+from epi.survival.estimability import (
+    check_columns,
+    check_information,
+    check_separation,
+    explain_divergence,
+    refuse,
+)
 from epi.survival.groups import By, split_groups
 from epi.survival.partial_likelihood import SlotSums, evaluate, maximise
 from epi.survival.placed_rows import Ties, build_risk_sets
@@ -161,13 +167,13 @@ def fit_cox(
     DataError
         If a covariate is missing.
     EstimationError
-        If there is no event, or no finite estimate: constant or collinear columns, separation. Of a robust variance
-        also, if clusters are fewer than columns and two, or a value of a covariate lies in one cluster.
+        If there is no event, or no finite estimate: constant or collinear columns, separation; or one cluster.
 
     Notes
     -----
     Cox (J R Stat Soc B 1972); Efron (JASA 1977); robust variance: Lin and Wei (JASA 1989), Binder (Biometrika 1992)
-    for weights. Columns are centred and scaled for the search alone. Limits are of the normal law.
+    for weights. Columns are centred and scaled for the search alone. Limits are of the normal law; a ratio of which
+    clusters tell too little (:func:`epi.survival.robust.lonely_terms`) has none.
 
     Examples
     --------
@@ -199,7 +205,7 @@ def fit_cox(
     jackknife = wants_robust(data, robust) or repeated
     stratum, labels, quiet = split_strata(data, strata, event)
     refuse(model, check_columns(terms.names, columns, event))
-    few = check_units(model, data, terms, columns, len(terms.names)) if jackknife else []
+    few = check_units(model, data) if jackknife else []
     single = data.cluster is None and data.persons == len(data)
     sets = build_risk_sets(
         columns, data.entry, data.exit, event, stratum=stratum, weight=data.weight, ties=ties,
@@ -212,6 +218,7 @@ def fit_cox(
     found = maximise(sets, null, sums)
     if found.direction is not None:
         refuse(model, [explain_divergence(terms.names, sets, found)])
+    refuse(model, check_separation(terms.names, sets, found.beta))
     unit = None if single else data.clusters[sets.order]
     settings = {
         "title": f"Proportional hazards of {named}", "model": "cox", "event": named, "event_code": 1,

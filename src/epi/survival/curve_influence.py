@@ -126,6 +126,9 @@ def sum_influence(model: RatioModel, slots: NDArray[np.int64], there: NDArray[np
     jump = np.where(there[slot], jump * weight[sets.dead], 0.0)
     after = None if sets.tail is None else sets.before(steps * sets.tail.factor)
     squares, crossed = np.full(sets.slots, np.nan), np.full((sets.slots, len(bread)), np.nan)
+    if np.isnan(model.covariance).any():
+        # Clusters tell too little of a coefficient, on which all curves rest.
+        return CurveInfluence(squares, crossed, np.full_like(bread, np.nan))
     stratum = sets.stratum[sets.stop]
     for at in slots.tolist():
         # What has been taken from each row of the stratum by the end of the slot.

@@ -22,7 +22,7 @@ from epi.survival.groups import By, count_groups
 from epi.survival.influence import influence_variance, place_rows
 from epi.survival.limits import IntervalScale, check_interval, probability_limits, reached
 from epi.survival.risk_sets import check_first_events, focus, risk_notes, wants_robust
-from epi.survival.robust import few_clusters, robust_error, unit_notes
+from epi.survival.robust import few_clusters, robust_error, told_groups, unit_notes
 from epi.survival.steps import Unit, read_steps, whole_days
 from epi.survival.window import check_inside, window_start
 
@@ -216,6 +216,7 @@ def _estimate(
     events = _chosen(counts, data, cause)
     heavy = _chosen_weight(counts, data, cause)
     jackknife = wants_robust(data, robust)
+    told = told_groups(data, numbers, len(labels)) if jackknife else np.ones(len(labels), dtype=bool)
     parts = []
     for at, label in enumerate(labels):
         kept = np.flatnonzero(counts.left[at])
@@ -224,7 +225,9 @@ def _estimate(
         days = counts.first + kept
         share = np.where(deaths == risk, 1.0, heavy_deaths / weighted)
         survival = np.cumprod(1 - share)
-        if jackknife:
+        if not told[at]:
+            variance = np.where(survival < 1, np.nan, 0.0)
+        elif jackknife:
             variance = _jackknife(data, numbers == at, days, share, weighted, data.is_event(cause))
         else:
             with np.errstate(divide="ignore"):

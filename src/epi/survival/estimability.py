@@ -118,6 +118,31 @@ def check_information(names: Sequence[str], null: Likelihood) -> list[str]:
     return faults
 
 
+def check_separation(names: Sequence[str], sets: RiskSets, beta: NDArray[np.float64]) -> list[str]:
+    """Refuse a maximum that lies so far out that its risks foretell every event: the search ended on rounding.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Names of the columns.
+    sets : RiskSets
+        Rows and slots.
+    beta : numpy.ndarray, shape (columns,)
+        Coefficients of the scaled columns.
+
+    Returns
+    -------
+    list of str
+        One sentence, or none.
+    """
+    # Of scaled columns 15 is a ratio of three millions for a standard deviation.
+    if np.abs(beta).max(initial=0.0) < 15 or not _foretells(sets, sets.x @ beta, 1e-6):
+        return []
+    large = np.abs(beta) > 0.02 * np.abs(beta).max()
+    culprits = ", ".join(repr(name) for name, there in zip(names, large, strict=True) if there)
+    return [f"{culprits} foretell{'s' if large.sum() == 1 else ''} every event, so that no ratio is finite"]
+
+
 def explain_divergence(names: Sequence[str], sets: RiskSets, found: Maximum) -> str:
     """Say which columns make the likelihood rise for ever.
 

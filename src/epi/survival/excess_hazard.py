@@ -25,7 +25,7 @@ from epi.survival.lexis import split_lexis
 from epi.survival.net import place_persons
 from epi.survival.ratio_table import RatioTable
 from epi.survival.risk_sets import check_first_events, wants_robust
-from epi.survival.robust import check_units
+from epi.survival.robust import check_units, lonely_terms, silence
 from epi.survival.terms import Terms, build_terms
 
 if TYPE_CHECKING:
@@ -174,8 +174,7 @@ def fit_excess(
     if not event.any():
         raise EstimationError(f"{MODEL} cannot be fitted: there is no death", "rows that end with a death")
     terms = build_terms(data, covariates, reference)
-    columns = terms.columns(data.covariates)
-    refuse(MODEL, check_columns(terms.names, columns, event))
+    refuse(MODEL, check_columns(terms.names, terms.columns(data.covariates), event))
     place_persons(data, life_table, sex, territory)
     pieces = split_lexis(data, since=edges)
     pieces = pieces.select(stated_order(pieces))
@@ -196,11 +195,13 @@ def fit_excess(
     covariance = found.covariance
     notes = unused_strata(data, "their columns among covariates")
     if jackknife:
-        notes += check_units(MODEL, data, terms, columns, len(found.theta))
+        notes += check_units(MODEL, data)
         unit = pieces.clusters if data.cluster is not None else pieces.person
         unit = np.unique(unit, return_inverse=True)[1]
         sums = np.stack([np.bincount(unit, column) for column in found.scores.T], axis=1)
         covariance = covariance @ (sums.T @ sums) @ covariance
+        alone, narrow = lonely_terms(data, found.scores, pieces.person, [*names, *terms.names])
+        covariance, notes = silence(covariance, alone), [*notes, *narrow]
     if event.sum() < FEW_EVENTS * len(found.theta):
         notes.append("Fewer than 10 deaths for each parameter: estimates may lie too far from 1, and limits too close")
     size = len(names)

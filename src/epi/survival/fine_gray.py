@@ -14,7 +14,13 @@ from epi.stats.intervals import check_level
 from epi.survival.cox import split_strata
 from epi.survival.cox_residuals import ScoreResiduals
 from epi.survival.data import of_follow_up
-from epi.survival.estimability import check_columns, check_information, explain_divergence, refuse
+from epi.survival.estimability import (
+    check_columns,
+    check_information,
+    check_separation,
+    explain_divergence,
+    refuse,
+)
 from epi.survival.partial_likelihood import SlotSums, evaluate, maximise
 from epi.survival.placed_rows import Tail, Ties, build_risk_sets
 from epi.survival.prediction import PredictedCurves, predict_curves
@@ -125,8 +131,7 @@ def fit_fine_gray(
     DataError
         If a covariate is missing, or persons are at risk again after an event or a gap.
     EstimationError
-        If there is no event or no competing one, or no finite estimate; of ``finegray`` also if persons or clusters
-        are fewer than columns and two, or a value of a covariate lies in one.
+        If there is no event or no competing one, or no finite estimate; or one cluster.
 
     Notes
     -----
@@ -176,7 +181,7 @@ def fit_fine_gray(
     stratum, labels, notes = split_strata(data, strata, event)
     refuse(model, check_columns(terms.names, columns, event))
     if method == "finegray":
-        notes = [*notes, *check_units(model, data, terms, columns, len(terms.names))]
+        notes = [*notes, *check_units(model, data)]
     observation = estimate_observation(data, stratum, max(len(labels), 1), events_first=method == "finegray")
     base = kept_weights(data, competing & ends_of_follow_up(data), stratum, observation)
     single = data.cluster is None and data.persons == len(data)
@@ -193,6 +198,7 @@ def fit_fine_gray(
     found = maximise(sets, null, sums)
     if found.direction is not None:
         refuse(model, [explain_divergence(terms.names, sets, found)])
+    refuse(model, check_separation(terms.names, sets, found.beta))
     if event.sum() < FEW_EVENTS * len(terms.names):
         notes = [
             *notes,

@@ -23,7 +23,7 @@ from epi.survival.estimability import check_columns, refuse
 from epi.survival.groups import unused_strata
 from epi.survival.ratio_table import RatioTable
 from epi.survival.risk_sets import wants_robust
-from epi.survival.robust import check_units
+from epi.survival.robust import check_units, lonely_terms, silence
 from epi.survival.spline_likelihood import MODEL, build_designs, maximise, name_parameters, place_knots
 from epi.survival.steps import whole_days
 from epi.survival.terms import Terms, build_terms
@@ -319,8 +319,7 @@ def fit_flexible(
     DataError
         If a covariate is missing.
     EstimationError
-        If there are too few events, or no maximum is found. Of a robust variance also, if clusters are fewer than
-        parameters and two, or a value of a covariate lies in one cluster.
+        If there are too few events, no maximum is found, or there is one cluster.
 
     Notes
     -----
@@ -376,18 +375,23 @@ def fit_flexible(
         data.entry[order] / DAYS_PER_YEAR, data.exit[order] / DAYS_PER_YEAR, event[order], data.weights[order], x,
         terms, knots,
     )  # fmt: skip
-    few = check_units(MODEL, data, terms, columns, len(found.theta)) if jackknife else []
+    few = check_units(MODEL, data) if jackknife else []
     naive: Array = np.asarray(np.linalg.inv(found.information), dtype=np.float64)
     covariance: Array = naive
     if jackknife:
         sums = found.scores
+        unit = data.clusters[order]
+        told = sums @ np.linalg.inv(found.back)
+        alone, narrow = lonely_terms(data, told, data.person[order], name_parameters(terms, knots))
+        few = [*few, *narrow]
         if data.cluster is not None or data.persons < len(data):
-            unit = data.clusters[order]
             sums = np.stack([np.bincount(unit, column) for column in sums.T], axis=1)
         covariance = naive @ (sums.T @ sums) @ naive
     # Back from the columns of the search to those of the spline.
     theta = found.back @ found.theta
     covariance = np.asarray(found.back @ covariance @ found.back.T, dtype=np.float64)
+    if jackknife:
+        covariance = silence(covariance, alone)
     names = name_parameters(terms, knots)
     parameters = pd.Series(theta, index=names)
     table = _ratios(terms, changing, parameters, covariance, level)

@@ -18,7 +18,7 @@ from epi.survival.groups import By, count_groups
 from epi.survival.influence import influence_variance, place_rows
 from epi.survival.limits import hazard_limits
 from epi.survival.risk_sets import focus, wants_robust
-from epi.survival.robust import few_clusters, robust_error, unit_notes
+from epi.survival.robust import few_clusters, robust_error, told_groups, unit_notes
 from epi.survival.steps import Unit, read_steps, whole_days
 from epi.survival.window import check_inside
 
@@ -158,6 +158,7 @@ def estimate_cumulative_hazard(
     counts, labels, numbers = count_groups(data, by)
     event = data.is_event(cause)
     at = slice(None) if cause is None else slice(data.cause_number(cause) - 1, data.cause_number(cause))
+    told = told_groups(data, numbers, len(labels)) if jackknife else np.ones(len(labels), dtype=bool)
     parts = []
     for group, label in enumerate(labels):
         kept = np.flatnonzero(counts.left[group] | counts.events[group].any(axis=1))
@@ -166,7 +167,9 @@ def estimate_cumulative_hazard(
         heavy = counts.weighted_events[group, kept][:, at].sum(axis=1)
         days = counts.first + kept
         share = heavy / weighted
-        if jackknife:
+        if not told[group]:
+            variance = np.where(np.cumsum(share) > 0, np.nan, 0.0)
+        elif jackknife:
             steps = place_rows(data, days, np.flatnonzero(numbers == group))
             at_exit = np.where(event[steps.rows], 1 / weighted[steps.leave - 1], 0.0)
             variance = influence_variance(steps, share / weighted, at_exit)

@@ -19,7 +19,7 @@ from epi.survival.groups import By, count_groups
 from epi.survival.influence import influence_variance, place_rows
 from epi.survival.limits import IntervalScale, check_interval, probability_limits
 from epi.survival.risk_sets import check_first_events, risk_notes, wants_robust
-from epi.survival.robust import ROUNDING, few_clusters, robust_error, unit_notes
+from epi.survival.robust import ROUNDING, few_clusters, robust_error, told_groups, unit_notes
 from epi.survival.steps import Lang, Unit, read_steps, whole_days
 from epi.survival.window import check_inside, window_start
 
@@ -225,6 +225,8 @@ def _estimate(
     check_first_events(data)
     _check_variance(data, variance)
     counts, labels, numbers = count_groups(data, by)
+    jackknife = variance == "jackknife"
+    told = told_groups(data, numbers, len(labels)) if jackknife else np.ones(len(labels), dtype=bool)
     parts = []
     for group, label in enumerate(labels):
         kept = np.flatnonzero(counts.left[group])
@@ -236,7 +238,9 @@ def _estimate(
         free = np.cumprod(1 - total)
         before = np.concatenate([[1.0], free[:-1]])
         incidence = np.cumsum(before[:, None] * share, axis=0)
-        if variance == "jackknife":
+        if not told[group]:
+            squares = np.where(incidence > 0, np.nan, 0.0)
+        elif jackknife:
             squares = _jackknife(data, numbers == group, days, share, total, weighted, before)
         else:
             squares = _aalen(deaths, risk, free, before, incidence)
@@ -244,7 +248,7 @@ def _estimate(
             value = incidence[:, at]
             error = robust_error(squares[:, at], value)
             # A cause that all have had varies no more, whatever clusters they lie in.
-            error = np.where(np.isnan(error) & (value > 1 - ROUNDING), 0.0, error)
+            error = np.where(told[group] & np.isnan(error) & (value > 1 - ROUNDING), 0.0, error)
             low, high = probability_limits(value, error, interval, level)
             part = {"group": label, "cause": cause, "time": days, "at_risk": risk, "events": deaths[:, at],
                     "event_free": free, "incidence": value, "se": error, "ci_low": low, "ci_high": high}  # fmt: skip
@@ -261,7 +265,7 @@ def _estimate(
     table = pd.concat(parts, ignore_index=True)
     first = table[table["cause"] == data.causes[0]].rename(columns={"event_free": "survival"})
     notes = risk_notes(counts, first, labels)
-    if variance == "jackknife":
+    if jackknife:
         notes += unit_notes(data, numbers, labels)
     return CumulativeIncidence(table, tuple(notes), settings, data)
 

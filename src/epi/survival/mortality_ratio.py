@@ -17,7 +17,7 @@ from epi.survival.data import DAYS_PER_YEAR, of_follow_up
 from epi.survival.groups import ALL, By, split_groups
 from epi.survival.net import place_persons
 from epi.survival.risk_sets import check_first_events
-from epi.survival.robust import robust_error, unit_notes
+from epi.survival.robust import robust_error, told_groups, unit_notes
 from epi.survival.steps import words_of
 
 if TYPE_CHECKING:
@@ -191,6 +191,7 @@ def estimate_smr(
         expected[rows] += hazard * step
     numbers, labels = split_groups(data, by)
     robust = data.weight is not None or data.cluster is not None
+    told = told_groups(data, numbers, len(labels)) if robust else np.ones(len(labels), dtype=bool)
     rows_of, z = [], float(stats.norm.isf((1 - level) / 2))
     for at, label in enumerate(labels):
         inside = numbers == at
@@ -200,7 +201,9 @@ def estimate_smr(
         years = float(weight @ (data.exit - data.entry)[inside]) / DAYS_PER_YEAR
         if robust:
             unit = np.unique(data.clusters[inside], return_inverse=True)[1]
-            low, high = _robust_limits(deaths, weight * (died - deaths / usual * expected[inside]), unit, level)
+            low, high = np.nan, np.nan
+            if told[at]:
+                low, high = _robust_limits(deaths, weight * (died - deaths / usual * expected[inside]), unit, level)
             # The excess is a rate of its own: clusters that differ in what was expected of them move it otherwise.
             time = (data.exit - data.entry)[inside] / DAYS_PER_YEAR
             apart = weight * (died - expected[inside] - (deaths - usual) / years * time)

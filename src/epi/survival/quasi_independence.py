@@ -23,7 +23,7 @@ from epi.survival.data import of_follow_up
 from epi.survival.few import small_side
 from epi.survival.groups import By, split_groups
 from epi.survival.ranks import count_below
-from epi.survival.robust import ROUNDING, unit_notes
+from epi.survival.robust import ROUNDING, told_groups, unit_notes
 from epi.survival.stays import whole_stays
 from epi.survival.steps import Lang, words_of
 
@@ -188,6 +188,7 @@ def check_quasi_independence(
     group = numbers[first]
     cluster = data.clusters[first] if data.cluster is not None else None
     balance, pairs = np.zeros(len(entry), dtype=np.int64), np.zeros(len(entry), dtype=np.int64)
+    known = told_groups(data, numbers, len(labels))
     rows, spread = [], 0.0
     for at, label in enumerate(labels):
         inside = group == at
@@ -196,9 +197,13 @@ def check_quasi_independence(
         variance = tsai_variance(*of)
         spread += variance
         told = _tell(balance[inside], pairs[inside], cluster[inside] if cluster is not None else None, variance, level)
+        if cluster is not None and not known[at]:
+            told |= dict.fromkeys(("se", "ci_low", "ci_high", "statistic", "p"), float("nan"))
         rows.append({"group": label, "persons": int(inside.sum()), "events": int(event[inside].sum()),
                      "pairs": int(pairs[inside].sum()) // 2, **told})  # fmt: skip
     whole = _tell(balance, pairs, cluster, spread, level)
+    if cluster is not None and not told_groups(data, np.zeros_like(numbers), 1)[0]:
+        whole |= {"statistic": float("nan"), "p": float("nan")}
     table = pd.DataFrame(rows)
     silent = table.loc[table["pairs"] == 0, "group"].tolist()
     notes = []

@@ -20,7 +20,7 @@ from epi.survival.data import DAYS_PER_YEAR, of_follow_up
 from epi.survival.groups import unused_strata
 from epi.survival.ratio_table import RatioTable
 from epi.survival.risk_sets import wants_robust
-from epi.survival.robust import FEW_CLUSTERS, check_values, few_note, unit_words
+from epi.survival.robust import FEW_CLUSTERS, few_note, unit_words
 from epi.survival.terms import Terms, build_terms
 
 if TYPE_CHECKING:
@@ -143,8 +143,7 @@ def fit_rates(
     DataError
         If a covariate is missing.
     EstimationError
-        If there is no event, or no finite estimate: constant or collinear columns, separation. Of a robust variance
-        also, if there is one cluster, or a value of a covariate lies in one.
+        If there is no event, or no finite estimate: constant or collinear columns, separation; or one cluster.
 
     Notes
     -----
@@ -175,12 +174,12 @@ def fit_rates(
     if repeated and robust is False:
         raise ParameterError("robust is False and persons have several events", "a variance over persons")
     jackknife = wants_robust(data, robust) or repeated
-    if jackknife:
-        check_values("the model of rates", data, terms, terms.columns(data.covariates))
     design, events, years, clusters = _alike(data, terms, event, jackknife)
     fit = fit_glm(design, events, family="poisson", offset=np.log(years), clusters=clusters, correction=correction,
                   model="the model of rates")  # fmt: skip
-    notes = unused_strata(data, "their columns among covariates")
+    alone = [name for name, degrees in zip(terms.names, fit.degrees[1:], strict=True) if degrees == 0]
+    notes = [f"{', '.join(alone)}: one cluster determines it, so that there are no limits"] if alone else []
+    notes += unused_strata(data, "their columns among covariates")
     if event.sum() < 10 * len(terms.names):
         notes.append("Fewer than 10 events for each column: estimates may lie too far from 1, and limits too close")
     if fit.n_clusters is not None and fit.n_clusters < FEW_CLUSTERS and correction == "CR1":

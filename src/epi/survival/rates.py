@@ -20,7 +20,7 @@ from epi.survival.counting import recurrences, stated_order
 from epi.survival.data import DAYS_PER_YEAR, of_follow_up
 from epi.survival.groups import ALL, MOST, split_groups
 from epi.survival.lexis import BANDS, band_labels, split_lexis
-from epi.survival.robust import count_units, robust_error, unit_notes, unit_words
+from epi.survival.robust import FEW_CLUSTERS, few_clusters, robust_error, told_groups, unit_notes, unit_words
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -301,8 +301,9 @@ def estimate_rates(
         if (found["events"] == 0).any():
             notes.append("cells without event have no limits: those over clusters are of the logarithm")
         if (np.isnan(low) & (found["events"] > 0)).any():
-            notes.append(f"cells that lie in one {unit_words(split)[:-1]} have no limits")
-        notes += unit_notes(split, np.zeros(len(split), dtype=np.int64), (ALL,))
+            notes.append(f"cells whose time lies in too few {unit_words(split)} have no limits")
+        if split.cluster is not None and few_clusters(split, cell, size):
+            notes.append(f"cells whose time lies in fewer than {FEW_CLUSTERS} clusters have limits that are too narrow")
     else:
         exact = rate_interval(found["events"].to_numpy(), found["person_years"].to_numpy(), per=per, level=level)
         found["rate"], found["ci_low"], found["ci_high"] = exact.estimate, exact.low, exact.high
@@ -350,7 +351,7 @@ def _robust(
     error = robust_error(np.bincount(cells, sums**2, size), events)
     with np.errstate(divide="ignore", invalid="ignore"):
         spread = np.exp(stats.norm.isf((1 - level) / 2) * error / events)
-    known = events > 0
+    known = (events > 0) & told_groups(data, cell, size)
     return rate, np.where(known, rate / spread, np.nan), np.where(known, rate * spread, np.nan), (events, time)
 
 
@@ -403,8 +404,8 @@ def _standardise(found: Rates, standard: str | pd.DataFrame, ages: tuple[float, 
     if settings["limits"] != "exact Poisson":
         notes = unit_notes(found.data, np.zeros(len(found.data), dtype=np.int64), (ALL,))
         if any(row["rate"] > 0 and np.isnan(row["ci_low"]) for row in told):
-            what = unit_words(found.data)[:-1]
-            notes.append(f"rates have no limits where an age has no event, or is of one {what}")
+            what = unit_words(found.data)
+            notes.append(f"rates have no limits where an age has no event, or lies in too few {what}")
     kept_settings = {
         "keys": keys, "event": settings["event"], "per": settings["per"], "level": settings["level"],
         "standard": standard if isinstance(standard, str) else "given", "ages": words,
@@ -474,7 +475,7 @@ def _robust_standard(
     error = float(robust_error((sums**2).sum(), rate))
     low = high = float("nan")
     # What an age adds to the variance whose events are of one cluster, or that has none, is not known.
-    if rate > 0 and (count_units(data.select(kept), at, len(part)) > 1).all() and (events > 0).all():
+    if rate > 0 and told_groups(data.select(kept), at, len(part)).all() and (events > 0).all():
         spread = float(np.exp(stats.norm.isf((1 - settings["level"]) / 2) * error / rate))
         low, high = rate / spread, rate * spread
     per = settings["per"]

@@ -12,6 +12,7 @@ from scipy import stats
 
 from epi.survival.cox_residuals import ScoreResiduals
 from epi.survival.ratio_table import RatioTable
+from epi.survival.robust import lonely_terms, silence
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -130,7 +131,14 @@ def summarise(
     elif not jackknife:
         covariance = naive
     else:
-        covariance = naive @ ScoreResiduals(sets, best).products(unit) @ naive
+        residuals = ScoreResiduals(sets, best)
+        covariance = naive @ residuals.products(unit) @ naive
+        scores = residuals.everything()
+        if sets.weight is not None:
+            scores *= sets.weight[:, None]
+        alone, few = lonely_terms(data, scores, data.person[sets.order], terms.names)
+        del scores
+        covariance, notes = silence(covariance, alone), [*notes, *few]
         moved = ScoreResiduals(sets, found.null).products(unit)
         robust_score = _chi_square(found.null.score, moved)
     back = np.outer(sets.scale, sets.scale)
@@ -186,7 +194,7 @@ def invert(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
 def _chi_square(vector: NDArray[np.float64], matrix: NDArray[np.float64]) -> float:
     """Give v' M^-1 v; missing where M has not full rank."""
     scale = np.sqrt(np.diag(matrix))
-    if not (scale > 0).all():
+    if not (scale > 0).all() or not np.isfinite(matrix).all():
         return float("nan")
     inner = matrix / np.outer(scale, scale)
     if np.linalg.matrix_rank(inner, tol=1e-10) < len(vector):

@@ -25,7 +25,7 @@ from epi.survival.few import small_side
 from epi.survival.groups import ALL, By, count_groups, split_groups
 from epi.survival.influence import place_rows
 from epi.survival.risk_sets import check_first_events, focus, risk_notes, wants_robust, where
-from epi.survival.robust import robust_error, unit_notes
+from epi.survival.robust import robust_error, told_groups, unit_notes
 from epi.survival.steps import Lang, Unit, whole_days, words_of
 from epi.survival.window import check_inside
 
@@ -330,6 +330,7 @@ def _areas(
     event = whole.is_event(cause)
     clusters = int(whole.clusters.max()) + 1
     z = float(stats.norm.ppf(0.5 + level / 2))
+    told = told_groups(whole, numbers, len(labels)) if jackknife else np.ones(len(labels), dtype=bool)
     rows, faults, notes, variances, moves = [], [], [], [], []
     for group, label in enumerate(labels):
         kept = np.flatnonzero(counts.left[group])
@@ -363,6 +364,8 @@ def _areas(
             variance = float(robust_error((sums**2).sum(), end - begin - mean) ** 2)
         else:
             variance = float((remains**2 * share[inside] / left).sum())
+        if jackknife and not told[group]:
+            variance = np.nan
         if not deaths[inside].any():
             # No event, no variance: an interval of no width would claim certainty.
             notes.append(f"{where(label)}there is no event before the horizon: the mean has no limits")

@@ -19,10 +19,15 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from epi.survival.data import SurvivalData
-    from epi.survival.terms import Terms
 
 FEW_CLUSTERS = 20
 """Clusters: normal limits over fewer are too narrow (of 5 they hold about 85 times in 100, of 20 about 93)."""
+LEAST_CLUSTERS = 4
+LEAST_PERSONS = 2
+SLACK = 1e-6
+"""So that 4 clusters alike are 4."""
+DETERMINED = 0.9
+"""Share of what is known of a combination of coefficients that determines it."""
 ROUNDING = 1e-6
 """Share of an estimate: an error below is what rounding leaves of a sum that is nothing."""
 
@@ -51,8 +56,8 @@ def robust_error(variance: ArrayLike, size: ArrayLike) -> NDArray[np.float64]:
     return np.where((size > 0) & ~(error > ROUNDING * size), np.nan, error)
 
 
-def count_units(data: SurvivalData, numbers: NDArray[np.int64], size: int) -> NDArray[np.int64]:
-    """Count the clusters of each group, persons where there are none.
+def count_units(data: SurvivalData, numbers: NDArray[np.int64], size: int) -> NDArray[np.float64]:
+    """Count the clusters that each group's limits rest on, persons where there are none.
 
     Parameters
     ----------
@@ -65,14 +70,57 @@ def count_units(data: SurvivalData, numbers: NDArray[np.int64], size: int) -> ND
 
     Returns
     -------
-    numpy.ndarray of int64, shape (groups,)
-        Clusters with a row in the group.
+    numpy.ndarray of float64, shape (groups,)
+        One over the sum of the squared shares of a group's weighted time: the number of clusters where all have as
+        much, nearly 1 where one has all but some days.
     """
     if data.cluster is None and data.persons == len(data):
-        return np.bincount(numbers, minlength=size).astype(np.int64)
-    units = int(data.clusters.max()) + 1
-    pairs = np.unique(numbers * units + data.clusters)
-    return np.bincount(pairs // units, minlength=size).astype(np.int64)
+        alone = data.weights * (data.exit - data.entry)
+        whole, squares = (np.bincount(numbers, alone**power, size) for power in (1, 2))
+        return np.divide(whole**2, squares, out=np.zeros(size), where=squares > 0)
+    unit = data.clusters
+    pairs, place = np.unique(numbers * (int(unit.max()) + 1) + unit, return_inverse=True)
+    time = np.bincount(place, data.weights * (data.exit - data.entry))
+    group = pairs // (int(unit.max()) + 1)
+    whole = np.bincount(group, time, size)
+    squares = np.bincount(group, time**2, size)
+    return np.divide(whole**2, squares, out=np.zeros(size), where=squares > 0)
+
+
+def least_units(data: SurvivalData) -> int:
+    """Give the fewest clusters, or persons, over which a variance says something.
+
+    Parameters
+    ----------
+    data : SurvivalData
+        Follow-up.
+
+    Returns
+    -------
+    int
+        4 clusters (Tipton, Psychol Methods 2015: robust tests on fewer degrees of freedom do not hold), or 2 persons.
+    """
+    return LEAST_CLUSTERS if data.cluster is not None else LEAST_PERSONS
+
+
+def told_groups(data: SurvivalData, numbers: NDArray[np.int64], size: int) -> NDArray[np.bool_]:
+    """Say of which groups a robust variance tells something.
+
+    Parameters
+    ----------
+    data : SurvivalData
+        Follow-up.
+    numbers : numpy.ndarray of int64, shape (rows,)
+        Group of each row.
+    size : int
+        Number of groups.
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (groups,)
+        True where enough clusters have a part of the group's time.
+    """
+    return np.asarray(count_units(data, numbers, size) >= least_units(data) - SLACK)
 
 
 def unit_notes(data: SurvivalData, numbers: NDArray[np.int64], labels: Sequence[str]) -> list[str]:
@@ -92,13 +140,14 @@ def unit_notes(data: SurvivalData, numbers: NDArray[np.int64], labels: Sequence[
     list of str
         Sentences.
     """
-    notes, what = [], unit_words(data)
+    notes, what, least = [], unit_words(data), least_units(data)
     for label, number in zip(labels, count_units(data, numbers, len(labels)).tolist(), strict=True):
         name = where(label)
-        if number == 1:
-            notes.append(f"{name}all are in one {what[:-1]}, over which no variance is known: there are no limits")
+        if number < least - SLACK:
+            rests = f"all are in one {what[:-1]}" if number < 1 + SLACK else f"time lies in about {number:.1f} {what}"
+            notes.append(f"{name}{rests}, over which no variance is known: there are no limits")
         elif number < FEW_CLUSTERS and data.cluster is not None:
-            notes.append(f"{name}there are {few_note(number, what)}")
+            notes.append(f"{name}time lies in about {few_note(round(number), what)}")
     return notes
 
 
@@ -117,12 +166,12 @@ def few_clusters(data: SurvivalData, numbers: NDArray[np.int64], size: int) -> b
     Returns
     -------
     bool
-        Whether it has two or more, and fewer than 20.
+        Whether it has 4 or more, and fewer than 20.
     """
     if data.cluster is None:
         return False
     units = count_units(data, numbers, size)
-    return bool(((units > 1) & (units < FEW_CLUSTERS)).any())
+    return bool(((units >= LEAST_CLUSTERS - SLACK) & (units < FEW_CLUSTERS)).any())
 
 
 def unit_words(data: SurvivalData) -> str:
@@ -159,10 +208,8 @@ def few_note(number: int, what: str = "clusters") -> str:
     return f"{number} {what}: a robust variance of so few is too small"
 
 
-def check_units(
-    model: str, data: SurvivalData, terms: Terms, columns: Sequence[NDArray[np.float64]], parameters: int
-) -> list[str]:
-    """Refuse a model that clusters cannot tell the variance of.
+def check_units(model: str, data: SurvivalData) -> list[str]:
+    """Refuse one cluster alone, and say that clusters are few.
 
     Parameters
     ----------
@@ -170,72 +217,108 @@ def check_units(
         What is fitted.
     data : SurvivalData
         Follow-up.
-    terms : Terms
-        Columns of the model.
-    columns : sequence of numpy.ndarray
-        Their values.
-    parameters : int
-        Number of parameters that the clusters' sums are of.
 
     Returns
     -------
     list of str
-        What a reader must know: that clusters are few.
+        What a reader must know.
 
     Raises
     ------
     EstimationError
-        If there are not two clusters more than parameters, since their sums add up to nothing; or if a value of a
-        covariate lies in one cluster.
+        If there is one cluster.
     """
     what = unit_words(data)
     number = int(np.count_nonzero(np.bincount(data.clusters)))
-    if number < parameters + 2:
-        refuse(
-            model, [f"{number} {what if number > 1 else what[:-1]} for {parameters} parameter{'s'[: parameters > 1]}"],
-            f"at least {parameters + 2} {what}, since a robust variance adds up over them",
-            "fewer covariates, or clusters that are smaller",
-        )  # fmt: skip
-    check_values(model, data, terms, columns)
+    if number < 2:
+        refuse(model, [f"there is one {what[:-1]}"], f"two {what} or more: a robust variance adds up over them",
+               "smaller clusters, or data without them")  # fmt: skip
     return [few_note(number, what)] if number < FEW_CLUSTERS else []
 
 
-def check_values(model: str, data: SurvivalData, terms: Terms, columns: Sequence[NDArray[np.float64]]) -> None:
-    """Refuse covariates one of whose values lies in one cluster; those of many values, measurements, are taken.
+def lonely_terms(
+    data: SurvivalData, scores: NDArray[np.float64], person: NDArray[np.int64], names: Sequence[str]
+) -> tuple[NDArray[np.bool_], list[str]]:
+    """Find the coefficients of which clusters tell no variance, and those of which they tell too small a one.
 
     Parameters
     ----------
-    model : str
-        What is fitted.
     data : SurvivalData
         Follow-up.
-    terms : Terms
-        Columns of the model.
-    columns : sequence of numpy.ndarray
-        Their values.
+    scores : numpy.ndarray, shape (rows, coefficients)
+        Weighted scores of rows at the maximum.
+    person : numpy.ndarray of int64, shape (rows,)
+        Whose rows they are.
+    names : sequence of str
+        Names of the coefficients.
 
-    Raises
-    ------
-    EstimationError
-        If there is such a value: it is named.
+    Returns
+    -------
+    alone : numpy.ndarray of bool, shape (coefficients,)
+        Those that rest on fewer than 4 clusters (2 persons), or that one cluster determines in part.
+    notes : list of str
+        What a reader must know.
+
+    Notes
+    -----
+    What a cluster knows of a coefficient is its persons' share of the sum of squared efficient scores (those that the
+    other coefficients leave); one over the sum of squared shares is the number of clusters the coefficient rests on (as
+    in Carter, Schnepel and Steigerwald, Rev Econ Stat 2017;99:698). A cluster that has nine tenths or more of what is
+    known of some combination determines it: its scores add up to nothing along it, at the maximum.
     """
-    unit, what, faults = data.clusters, unit_words(data), list[str]()
-    for at, covariate in enumerate(terms.covariates):
-        members = np.flatnonzero(terms.assign == at)
-        # A category has a column of its own, and the reference none: each row has one value of all these.
-        value = np.zeros(len(data), dtype=np.int64)
-        for place, k in enumerate(members.tolist(), start=1):
-            low, high = columns[k].min(), columns[k].max()
-            if ((columns[k] != low) & (columns[k] != high)).any():
-                break
-            value[columns[k] == high] = place
-        else:
-            column = columns[members[0]]
-            for place, level in enumerate(terms.levels.get(covariate, (f"{column.min():g}", f"{column.max():g}"))):
-                inside = unit[value == place]
-                if len(inside) and inside.min() == inside.max():
-                    faults.append(f"{covariate} {level} lies in one {what[:-1]}")
-    refuse(
-        model, faults, f"each value of a covariate in two {what} or more: a variance over {what} says nothing of one",
-        "take the named value together with another, or leave its rows out with data.select(...) and count them",
-    )  # fmt: skip
+    size, what, least = len(names), unit_words(data), least_units(data)
+    each = np.stack([np.bincount(person, column, data.persons) for column in scores.T], axis=1)
+    unit = np.zeros(data.persons, dtype=np.int64)
+    unit[data.person] = data.clusters
+    total = np.asarray(each.T @ each, dtype=np.float64)
+    scale = np.sqrt(np.diag(total))
+    alone = np.asarray(~(scale > 0))
+    # One person of great weight has no residual left, but all the time.
+    whole = told_groups(data, np.zeros(len(data), dtype=np.int64), 1)[0]
+    if not whole or alone.any() or np.linalg.matrix_rank(total / np.outer(scale, scale), tol=1e-10) < size:
+        # Or fewer persons than coefficients: none of them is told apart.
+        return np.ones(size, dtype=bool), [f"what is known lies in too few {what}, so that there are no limits"]
+    bread = np.linalg.inv(total / np.outer(scale, scale)) / np.outer(scale, scale)
+    squares = (each @ (bread / np.sqrt(np.diag(bread)))) ** 2
+    known = np.stack([np.bincount(unit, column) for column in squares.T], axis=1)
+    share = known / known.sum(axis=0)
+    effective = 1 / (share**2).sum(axis=0)
+    alone = effective < least - SLACK
+    root = np.linalg.cholesky(bread)
+    for cluster in np.flatnonzero(share.max(axis=1) > max(0.1, 1 / (2 * size))).tolist():
+        own = each[unit == cluster] @ root
+        leverage, axes = np.linalg.eigh(own.T @ own)
+        for axis in axes[:, leverage > DETERMINED].T:
+            alone |= (root @ axis) ** 2 > 0.01 * np.diag(bread)
+    notes, silent = list[str](), [name for name, lone in zip(names, alone, strict=True) if lone]
+    if silent:
+        notes.append(f"{', '.join(silent)}: what is known lies in too few {what}, so that there are no limits")
+    narrow = [
+        f"{name} ({rests:.0f})"
+        for name, rests, lone in zip(names, effective, alone, strict=True)
+        if not lone and rests < FEW_CLUSTERS
+    ]
+    if narrow and data.cluster is not None and len(share) >= FEW_CLUSTERS:
+        notes.append(f"what is known lies in few clusters, and limits are too narrow: {', '.join(narrow)}")
+    return alone, notes
+
+
+def silence(covariance: NDArray[np.float64], alone: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Take away the variances of which clusters tell nothing.
+
+    Parameters
+    ----------
+    covariance : numpy.ndarray, shape (coefficients, coefficients)
+        Covariance.
+    alone : numpy.ndarray of bool, shape (coefficients,)
+        Coefficients, by :func:`lonely_terms`.
+
+    Returns
+    -------
+    numpy.ndarray
+        The same, missing in their rows and columns.
+    """
+    found = covariance.copy()
+    found[alone, :] = np.nan
+    found[:, alone] = np.nan
+    return found
