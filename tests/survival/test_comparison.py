@@ -76,7 +76,7 @@ def slow(table: pd.DataFrame, weigh: Any, robust: bool) -> tuple[np.ndarray, np.
         dead = risk & (table["exit"] == day) & (table["event"] == 1)
         n, d = table.loc[risk, "weight"].sum(), table.loc[dead, "weight"].sum()
         share = table.loc[risk & (table["group"] == 1), "weight"].sum() / n
-        peto *= 1 - d / (n + 1)
+        peto *= 1 - d / (n + table["weight"].mean())
         w = weigh(n, left, peto)
         left *= 1 - d / n
         score += w * (table.loc[dead & (table["group"] == 1), "weight"].sum() - d * share)

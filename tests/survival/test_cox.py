@@ -262,3 +262,14 @@ def test_published_events_are_persons_where_they_come_again() -> None:
     assert whole.loc[("age", ""), "events"] < table["event"].sum()
     assert release.labels["events"] == "With an event"
     assert model.settings["events"] == table["event"].sum()
+
+
+def test_separation_that_the_search_ends_on_is_refused() -> None:
+    """Some combination orders every event above all at risk; rounding emptied the score, and p was 0."""
+    seen = pd.DataFrame({
+        "t": [1, 5, 2, 3, 3, 6, 4, 1, 2, 8, 5, 4], "d": [0, 0, 0, 1, 0, 0, 1, 0, 0, 0, 1, 0],
+        "x": [1, 0, 0, 0, 1, 1, 1, 1, 1, 0, 0, 1], "y": [0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 1, 0],
+        "z": [0.6, 0.5, -0.3, -0.5, 1.3, 0.5, -0.7, 2.7, 0.1, -0.4, 0, 0],
+    })  # fmt: skip
+    with pytest.raises(EstimationError, match="foretell every event"):
+        fit_cox(build_survival(seen, exit="t", event="d"), ["x", "y", "z"])

@@ -94,3 +94,20 @@ def test_counts_that_others_would_give_back_are_not_published(forest):
     told = {row.stratum["analysis"]: row.n for row in choices.estimates("ratio")}
     assert told["main"] == 400 and told["fewer"] is None and 0 < told["few"] < 11
     assert choices.chart(lang="fr").figure(shown.reset_index()) is not None
+
+
+def test_levels_are_not_mixed_and_ratios_without_limits_say_why() -> None:
+    rng = np.random.default_rng(5)
+    cluster = np.repeat(np.arange(30), 20)
+    seen = pd.DataFrame({"exit": rng.integers(1, 900, 600), "d": rng.integers(0, 2, 600), "z": rng.normal(size=600),
+                         "c": cluster, "x": (cluster == 3).astype(int)})  # fmt: skip
+    data = build_survival(seen, exit="exit", event="d", cluster="c")
+    with pytest.raises(ParameterError, match="50%, 95%"):
+        collect_ratios({"a": fit_cox(data, ["z"]), "b": fit_cox(data, ["z"], level=0.5)}, "z")
+    forest = collect_ratios({"a": fit_cox(data, ["x", "z"])}, "x")
+    assert forest.table["reason"].tolist() == ["known in too few clusters"]
+    assert forest.table["ratio"].isna().all()
+    release = fit_cox(data, ["x", "z"]).release()
+    shown = release.table.set_index(["covariate", "level"])
+    assert np.isnan(shown.loc[("x", "1"), "estimate"])
+    assert np.isfinite(shown.loc[("z", ""), "estimate"])

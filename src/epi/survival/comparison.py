@@ -158,7 +158,7 @@ def compare_survival(
         Covariates whose values are groups; ``"strata"`` for the strata of the data.
     test : {"log-rank", "gehan", "tarone-ware", "peto", "fleming-harrington"}, optional
         What each day weighs: 1; the number at risk n (Gehan, Breslow; Wilcoxon); its square root; the
-        product of 1 - d/(n+1) until the day (Peto and Peto); S(t-)^rho (1 - S(t-))^gamma, S being
+        product of 1 - d/(n+1) until the day (Peto and Peto; with weights their mean for 1); S(t-)^rho (1 - S(t-))^gamma, S being
         the curve of all groups of the stratum together.
     rho, gamma : float, optional
         Of Fleming and Harrington's weights.
@@ -211,7 +211,7 @@ def compare_survival(
     jackknife = wants_robust(data, robust)
     event = data.is_event(cause)
     at = slice(None) if cause is None else slice(data.cause_number(cause) - 1, data.cause_number(cause))
-    weigh = _weigher(test, rho, gamma)
+    weigh = _weigher(test, rho, gamma, float(data.weights.mean()))
     variance, expected, weighted = np.zeros((size, size)), np.zeros(size), np.zeros(size)
     residuals = np.zeros((len(data), size)) if jackknife else None
     for rows, part in layers(data, strata):
@@ -335,7 +335,7 @@ def _scores(trend: bool | Sequence[float], groups: int) -> NDArray[np.float64] |
     return scores
 
 
-def _weigher(test: Test, rho: float, gamma: float) -> Any:
+def _weigher(test: Test, rho: float, gamma: float, heavy: float) -> Any:
     def weigh(
         total: NDArray[np.float64], events: NDArray[np.float64], hazard: NDArray[np.float64]
     ) -> NDArray[np.float64]:
@@ -344,7 +344,8 @@ def _weigher(test: Test, rho: float, gamma: float) -> Any:
         if test == "tarone-ware":
             return np.asarray(np.sqrt(total), dtype=np.float64)
         if test == "peto":
-            return np.asarray(np.cumprod(1 - events / (total + 1)), dtype=np.float64)
+            # Weights count as persons on the mean, whatever their unit.
+            return np.asarray(np.cumprod(1 - events / (total + heavy)), dtype=np.float64)
         if test == "fleming-harrington":
             before = np.concatenate([[1.0], np.cumprod(1 - hazard)[:-1]])
             return np.asarray(np.clip(before, 0, 1) ** rho * np.clip(1 - before, 0, 1) ** gamma, dtype=np.float64)

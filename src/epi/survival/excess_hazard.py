@@ -7,7 +7,7 @@ times a ratio for each covariate. Deaths need no cause. The likelihood is that o
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -176,7 +176,9 @@ def fit_excess(
     terms = build_terms(data, covariates, reference)
     refuse(MODEL, check_columns(terms.names, terms.columns(data.covariates), event))
     place_persons(data, life_table, sex, territory)
-    pieces = split_lexis(data, since=edges)
+    # Bands of an earlier split are none of the model's.
+    bare = replace(data, covariates=data.covariates.drop(columns=BAND, errors="ignore"))
+    pieces = split_lexis(bare, since=edges)
     pieces = pieces.select(stated_order(pieces))
     band = pieces.covariates[BAND].cat
     names, codes = [str(name) for name in band.categories], np.asarray(band.codes, dtype=np.int64)

@@ -248,7 +248,7 @@ def _estimate(
             value = incidence[:, at]
             error = robust_error(squares[:, at], value)
             # A cause that all have had varies no more, whatever clusters they lie in.
-            error = np.where(told[group] & np.isnan(error) & (value > 1 - ROUNDING), 0.0, error)
+            error = np.where(np.isnan(error) & (value > 1 - ROUNDING), 0.0, error)
             low, high = probability_limits(value, error, interval, level)
             part = {"group": label, "cause": cause, "time": days, "at_risk": risk, "events": deaths[:, at],
                     "event_free": free, "incidence": value, "se": error, "ci_low": low, "ci_high": high}  # fmt: skip

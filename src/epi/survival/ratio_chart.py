@@ -43,7 +43,7 @@ _WORDS = {
         "with": "With an event",
         "ci_low": "Low", "ci_high": "High", "p": "p", "reference": "reference",
         "axis": "{} (log scale)", "lower": "lower hazard", "higher": "higher hazard", "ci": "({}% CI)",
-        "no tests": "tests hidden: small counts",
+        "no limits": "known in too few clusters", "no tests": "tests hidden: small counts",
         "hidden": "hidden: small count", "cox": "Hazard ratios of {}",
         "fine-gray": "Subdistribution hazard ratios of {}",
         "HR": "HR", "SHR": "SHR", "RR": "RR", "any event": "any event", "rates": "Rate ratios of {}", "all": "all",
@@ -64,7 +64,7 @@ _WORDS = {
         "with": "Avec événement",
         "ci_low": "Basse", "ci_high": "Haute", "p": "p", "reference": "référence",
         "axis": "{} (échelle log)", "lower": "risque moindre", "higher": "risque accru", "ci": "(IC à {} %)",
-        "no tests": "tests masqués : petits effectifs",
+        "no limits": "connu de trop peu de grappes", "no tests": "tests masqués : petits effectifs",
         "hidden": "masqué : petit effectif", "cox": "Rapports de risques instantanés : {}",
         "fine-gray": "Rapports de risques de sous-distribution : {}",
         "HR": "HR", "SHR": "SHR", "RR": "RR", "any event": "tout événement", "rates": "Rapports de taux : {}",
@@ -129,9 +129,11 @@ def release_ratios(model: RatioTable, lang: Lang = "en", names: Mapping[str, str
             told |= {"estimate": 1.0, "ci_low": np.nan, "ci_high": np.nan, "p": np.nan}
         else:
             one = estimates.loc[column]
+            # A ratio of which clusters tell no error is not told alone.
+            known = np.isfinite(one["ci_low"])
             told |= {
-                "estimate": _digits(one[RATIOS[settings["model"]]]), "ci_low": _digits(one["ci_low"]),
-                "ci_high": _digits(one["ci_high"]), "p": _digits(one["p"]),
+                "estimate": _digits(one[RATIOS[settings["model"]]]) if known else np.nan,
+                "ci_low": _digits(one["ci_low"]), "ci_high": _digits(one["ci_high"]), "p": _digits(one["p"]),
             }  # fmt: skip
         rows.append(told)
     table = pd.DataFrame(rows)
@@ -315,6 +317,8 @@ def draw_rows(
             said = words["reference"] if is_reference else words["hidden"]
             if row.get("reason"):
                 said = words["refused"]
+            elif pd.notna(row["events"]):
+                said = words["no limits"]
             right.text(RATIO, place, said, va="center", ha="right", fontsize=8.5, color=MUTED, style="italic")
             continue
         sure = pd.notna(row["p"]) and row["p"] <= 0.05

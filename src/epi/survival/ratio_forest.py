@@ -249,7 +249,7 @@ def collect_ratios(
     Raises
     ------
     ParameterError
-        If no model is given, or a model has no such term.
+        If no model is given, a model has no such term, or they are of several kinds or levels.
 
     Examples
     --------
@@ -262,19 +262,23 @@ def collect_ratios(
     """
     if not models:
         raise ParameterError("no model is given", "at least one", "fit_each(...)")
-    rows, level, measures = [], 0.95, set[str]()
+    rows, levels, measures = [], set[float](), set[str]()
     for name, model in models.items():
         if isinstance(model, EpiError):
             data = (sizes or {}).get(name)
             size = (0, 0) if data is None else _size(data)
             rows.append((name, *size, size[1], np.nan, np.nan, np.nan, np.nan, np.nan, _reason(model)))
             continue
-        level = float(model.settings["level"])
+        levels.add(float(model.settings["level"]))
         measures.add(MEASURES[model.settings["model"]])
         lines = model.table[model.table["term"] == term]
         if lines.empty:
             raise ParameterError(f"the model {name} has no term {term!r}", f"one of {', '.join(model.table['term'])}")
         line = lines.iloc[0]
+        if np.isnan(line["se"]):
+            size = _size(model.data)
+            rows.append((name, *size, size[1], np.nan, np.nan, np.nan, np.nan, np.nan, "known in too few clusters"))
+            continue
         ratio = line[RATIOS[model.settings["model"]]]
         rows.append((name, *_size(model.data), _events_at(model, term), ratio, line["ci_low"], line["ci_high"],
                       line["p"], line["se"], ""))  # fmt: skip
@@ -283,7 +287,12 @@ def collect_ratios(
         raise ParameterError(
             f"the models tell of {', '.join(sorted(measures))}", "models of one kind", "a forest for each"
         )
-    settings = {"term": term, "level": level, "measure": next(iter(measures), "HR"),
+    if len(levels) > 1:
+        raise ParameterError(
+            f"the models have limits at {', '.join(f'{level:.0%}' for level in sorted(levels))}", "one level",
+            "fit them with the same level=",
+        )  # fmt: skip
+    settings = {"term": term, "level": next(iter(levels), 0.95), "measure": next(iter(measures), "HR"),
                 "overlapping": overlapping}  # fmt: skip
     return RatioForest(pd.DataFrame(rows, columns=columns), settings)
 
