@@ -158,8 +158,8 @@ def compare_survival(
         Covariates whose values are groups; ``"strata"`` for the strata of the data.
     test : {"log-rank", "gehan", "tarone-ware", "peto", "fleming-harrington"}, optional
         What each day weighs: 1; the number at risk n (Gehan, Breslow; Wilcoxon); its square root; the
-        product of 1 - d/(n+1) until the day (Peto and Peto; with weights their mean for 1); S(t-)^rho (1 - S(t-))^gamma, S being
-        the curve of all groups of the stratum together.
+        product of 1 - d/(n+1) until the day (Peto and Peto; with weights their mean in place of 1);
+        S(t-)^rho (1 - S(t-))^gamma, S being the curve of all groups of the stratum together.
     rho, gamma : float, optional
         Of Fleming and Harrington's weights.
     cause : str, optional
