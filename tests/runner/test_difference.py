@@ -85,6 +85,8 @@ def test_what_differs_is_told_with_its_cause(runs: tuple[Run, Run, Path]) -> Non
     assert found.any and found.causes == ("parameter minimum_age is 20, was 18",)
     (kept,) = [change for change in found.changed_results if change.name == "n_kept"]
     assert kept.after < kept.before and kept.is_small(11)
+    # The persons that a result rests on are published beside it.
+    assert "n_kept: n" in {change.name for change in found.small}
     assert [change.where for change in found.flow if change.status == "changed"] == ["old enough: n"]
     assert found.cells and {change.name for change in found.cells} <= {"groups", "group_chart"}
     assert found.figures == ("group_chart",) and found.small and not found.sources

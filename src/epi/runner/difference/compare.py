@@ -181,6 +181,10 @@ def _compare_results(old: Bundle, new: Bundle, room: Tolerance) -> list[ValueCha
         counts = all(counts_persons(value, known.get("unit")) for value in values)
         status = "new" if rows[0] is None else "gone" if rows[1] is None else "same" if same else "changed"
         changes.append(ValueChange(key[0], where, values[0], values[1], limits[0], limits[1], status, counts))
+        sizes = [row.get("n") if row else None for row in rows]
+        if all(counts_persons(size, None) for size in sizes) and not room.same(sizes[0], sizes[1]):
+            # The persons a result rests on are published beside it, and can be subtracted as well.
+            changes.append(ValueChange(f"{key[0]}: n", where, sizes[0], sizes[1], None, None, "changed", True))
     return changes
 
 
