@@ -68,7 +68,7 @@ def test_limits_do_not_know_the_unit_of_weights(table: pd.DataFrame) -> None:
 
 
 def test_limits_hold_the_truth_where_clusters_share_a_risk() -> None:
-    """Over 60 samples: 95 of 100 where the naive ones held it in 78."""
+    """Over 250 samples 96 of 100 do, where the naive ones held it in 78; here 60 of them."""
     held = 0
     for seed in range(60):
         rng = np.random.default_rng(9000 + seed)
