@@ -74,8 +74,8 @@ def coverage_of_the_effect(setting: Setting) -> Iterator[Row]:
                 ),
             }
             if key == "cf":
-                ways["areas of different starts"] = lambda key=key, data=data: effect.fit_staggered(
-                    design.only(data, key), key
+                ways["areas of different starts"] = lambda key=key, data=data: effect.fit_areas(
+                    effect.place_areas(design.only(data, key), key)
                 )
             for way, fit in ways.items():
                 try:

@@ -47,6 +47,12 @@ TITLES = {
 FEWEST_DEATHS = 10
 """With fewer, a ratio adjusted for sex and period says nothing."""
 
+NO_COMMON_AGES = "no common ages of both eras · pas d'âges communs aux deux ères"
+FEW_DEATHS = "too few deaths · trop peu de décès"
+WITHHELD = "withheld: small numbers could be found · non publié : de petits effectifs pourraient être retrouvés"
+REASONS = (NO_COMMON_AGES, FEW_DEATHS, WITHHELD)
+"""Why there is no estimate, without a number, so that it may be published; English, then French."""
+
 
 def window_of(data: SurvivalData, minimum: int) -> CommonWindow:
     """Find the ages at which both eras have enough patients at risk.
@@ -64,8 +70,12 @@ def window_of(data: SurvivalData, minimum: int) -> CommonWindow:
         The window; estimates outside of it are refused.
     """
     if data.covariates["era"].nunique() < 2:
-        raise EstimationError("all patients were born in the same era", "births before and after screening began")
-    window = find_common_window(data, "era", minimum=minimum)
+        raise EstimationError(NO_COMMON_AGES, "births before and after screening began")
+    try:
+        window = find_common_window(data, "era", minimum=minimum)
+    except EstimationError as refusal:
+        # The window's own words name days on which single patients enter and leave.
+        raise EstimationError(NO_COMMON_AGES, f"{minimum} patients of each era at risk at the same ages") from refusal
     _check_left_out(data, window.inside)
     return window
 
@@ -76,10 +86,13 @@ def _check_left_out(data: SurvivalData, part: SurvivalData) -> None:
     for era in data.covariates["era"].cat.categories:
         sizes = zip(_sizes(data, era), _sizes(part, era), strict=True)
         if any(0 < everybody - some < least for everybody, some in sizes):
-            raise EstimationError(
-                "few patients or deaths of an era are left out: the numbers of the others would give them back",
-                f"none left out, or {least}",
-            )
+            raise EstimationError(WITHHELD, f"no patient or death of an era left out, or {least}")
+
+
+def _check_deaths(data: SurvivalData) -> None:
+    """Refuse few deaths."""
+    if int((data.event > 0).sum()) < FEWEST_DEATHS:
+        raise EstimationError(FEW_DEATHS, f"{FEWEST_DEATHS} or more for a ratio with its adjustment")
 
 
 def _sizes(data: SurvivalData, era: str) -> tuple[int, int]:
@@ -158,9 +171,7 @@ def fit_ages(data: SurvivalData, *, period: bool = True) -> CoxModel:
     CoxModel
         The model.
     """
-    deaths = int((data.event > 0).sum())
-    if deaths < FEWEST_DEATHS:
-        raise EstimationError(f"{deaths} deaths", f"{FEWEST_DEATHS} or more for a ratio with its adjustment")
+    _check_deaths(data)
     covariates = ["era"]
     if period:
         data = add_period(data)
@@ -188,9 +199,7 @@ def fit_excess_effect(data: SurvivalData, france: LifeTable, *, minimum: int = 2
         Ratios of excess hazards of era and of period; the excess is constant in each half of the window.
     """
     window = window_of(data, minimum)
-    deaths = int((window.inside.event > 0).sum())
-    if deaths < FEWEST_DEATHS:
-        raise EstimationError(f"{deaths} deaths", f"{FEWEST_DEATHS} or more for a ratio with its adjustment")
+    _check_deaths(window.inside)
     middle = round((window.low + window.high) / 2 / 365.25)
     return fit_excess(add_period(window.inside), france, ["era", "period"], bands=[0, middle])
 
@@ -318,14 +327,38 @@ def fit_staggered(data: SurvivalData, key: str, *, minimum: int = 20) -> CoxMode
     Returns
     -------
     CoxModel
-        The hazard ratio of era, areas and years of birth being taken into account: a difference in differences.
+        The hazard ratio of era, areas and years of birth being taken into account: a difference in differences. It is
+        made to be published: the numbers of eras, areas and cohorts give no small number back.
+    """
+    placed = place_areas(data, key, minimum=minimum)
+    _check_cells(placed)
+    return fit_areas(placed)
+
+
+def place_areas(data: SurvivalData, key: str, *, minimum: int = 20) -> SurvivalData:
+    """Keep the areas with patients of both eras, and say of each patient which area and years of birth are theirs.
+
+    Parameters
+    ----------
+    data : SurvivalData
+        One disease.
+    key : str
+        Its short name.
+    minimum : int
+        Patients of each era whom an area must hold.
+
+    Returns
+    -------
+    SurvivalData
+        With ``area`` (the year in which screening began there) and ``cohort`` (births between such years).
     """
     start = starts_of(data, key)
     both = pd.crosstab(start.to_numpy(), data.covariates["screened"].to_numpy())
     kept = both.index[(both >= minimum).all(axis=1) & (both.shape[1] == 2)]
     if len(kept) < 2:
         raise EstimationError(
-            "screening began at the same date where enough patients were born",
+            "screening began at the same date where enough patients were born · le dépistage a commencé à la même date "
+            "là où assez de patients sont nés",
             f"two areas or more with {minimum} patients of each era",
         )
     inside = start.isin(kept).to_numpy()
@@ -337,8 +370,44 @@ def fit_staggered(data: SurvivalData, key: str, *, minimum: int = 20) -> CoxMode
     spans = [f"{low}–{high}" for low, high in pairwise(edges)]
     cohorts = pd.Categorical.from_codes(cuts, spans).remove_unused_categories()
     areas = pd.Categorical(start.astype(str))
-    told = add_period(replace(data, covariates=data.covariates.assign(area=areas, cohort=cohorts)))
-    return fit_cox(told, ["era", "area", "cohort", "period"])
+    return replace(data, covariates=data.covariates.assign(area=areas, cohort=cohorts))
+
+
+def fit_areas(placed: SurvivalData) -> CoxModel:
+    """Fit the model of :func:`fit_staggered`, whatever its numbers would tell.
+
+    Parameters
+    ----------
+    placed : SurvivalData
+        From :func:`place_areas`.
+
+    Returns
+    -------
+    CoxModel
+        The model.
+    """
+    return fit_cox(add_period(placed), ["era", "area", "cohort", "period"])
+
+
+def _check_cells(placed: SurvivalData) -> None:
+    """Refuse few patients, deaths or survivors of an area and cohort: era follows from both, so that margins tell cells.
+
+    Of two areas and three cohorts, only the middle cohort holds both eras: the deaths of an era less those of a cohort
+    are the deaths of one cell.
+    """
+    least = read_policy().min_count
+    people = placed.covariates[["area", "cohort", "era"]].astype(str).assign(
+        person=placed.person, died=(placed.event > 0)
+    )
+    cells = people.groupby(["area", "cohort", "era", "person"])["died"].any().groupby(["area", "cohort", "era"])
+    sizes = pd.DataFrame({"patients": cells.size(), "deaths": cells.sum()})
+    sizes["survivors"] = sizes["patients"] - sizes["deaths"]
+    if ((sizes > 0) & (sizes < least)).to_numpy().any():
+        raise EstimationError(
+            "withheld: few patients or deaths of an area and cohort could be found · non publié : quelques patients ou "
+            "décès d'un territoire et d'une cohorte pourraient être retrouvés",
+            f"nobody or {least} of each, by area and years of birth",
+        )
 
 
 def compare_years(data: SurvivalData, minimum: int) -> RestrictedMean:

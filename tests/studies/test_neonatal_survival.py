@@ -65,7 +65,7 @@ def test_the_planted_effect_is_found_and_the_naive_analysis_is_not(study, nation
     assert 4 * forest.of("Sickle cell disease")["se"] < 0.5, "a ratio of 0.6 must be told from 1"
     less = effect.effects_less_controls(forest)
     assert set(less.table["name"]) == {d.en for d in design.DISEASES.values() if not d.control}
-    staggered = effect.fit_staggered(design.only(data, "cf"), "cf", minimum=5).table.iloc[0]
+    staggered = effect.fit_areas(effect.place_areas(design.only(data, "cf"), "cf", minimum=5)).table.iloc[0]
     assert abs(staggered["coef"] - np.log(PLANTED["cf"].ratio)) < 4 * staggered["se"]
     naive = design.follow_members(nation, until=UNTIL, start="birth")
     for key in ("cf", "sickle_cell"):
@@ -81,7 +81,7 @@ def test_the_unidentifiable_ages_are_stated_and_not_estimated(study, nation):
     with pytest.raises(EstimationError):
         window.check([2 * 365.25])
     early = data.select(data.covariates["screened"].to_numpy())
-    with pytest.raises(EstimationError, match="same era"):
+    with pytest.raises(EstimationError, match="no common ages of both eras"):
         effect.window_of(early, 20)
     assert find_common_window(data, "era", minimum=20).low == window.low
 
@@ -134,8 +134,46 @@ def test_eras_of_few_patients_are_taken_together_and_few_left_out_are_refused(st
     first = np.flatnonzero(outside & (sickle.covariates["era"] == design.ERAS["en"][0]).to_numpy())
     fewer = np.ones(len(sickle), dtype=bool)
     fewer[first[3:]] = False
-    with pytest.raises(EstimationError, match="would give them back"):
+    with pytest.raises(EstimationError, match="small numbers could be found"):
         effect.window_of(sickle.select(fewer), 20)
+
+
+def areas(cells):
+    """Patients of two areas and three cohorts of births: (area, cohort) to patients and deaths."""
+    rows = []
+    for (area, cohort), (patients, deaths) in cells.items():
+        for at in range(patients):
+            birth = pd.Timestamp(f"{cohort}-03-15") + pd.Timedelta(days=3100 * at // patients)
+            rows.append({"key": "cf", "sex": "FM"[at % 2], "departement": area, "birth_date": birth,
+                         "diagnosis_date": birth, "entry_date": max(birth, pd.Timestamp("2007-02-01")),
+                         "exit_date": pd.Timestamp("2014-01-01") + pd.Timedelta(days=97 * (7 * at % 40)),
+                         "died": at * deaths // patients < (at + 1) * deaths // patients,
+                         "screened": cohort >= (1989 if area == "29" else 2002)})  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+ENOUGH = {("29", 1980): (40, 15), ("29", 1992): (40, 15), ("29", 2003): (40, 15), ("69", 1980): (60, 20),
+          ("69", 1992): (60, 20), ("69", 2003): (60, 18)}  # fmt: skip
+
+
+def test_areas_and_cohorts_are_published_where_no_cell_of_them_is_small(study):
+    design, effect, _ = study
+    model = effect.fit_staggered(design.follow_members(areas(ENOUGH), until=UNTIL), "cf")
+    assert model.table["term"].iloc[0].startswith("era")
+    assert set(model.data.covariates["cohort"]) == {"–1989", "1989–2002", "2002–"}
+
+
+@pytest.mark.parametrize("few", [(40, 5), (40, 33), (8, 0)], ids=["deaths", "survivors", "patients"])
+def test_a_small_cell_of_area_and_cohort_that_margins_give_back_is_refused(study, few):
+    """Deaths "with screening" less those of the last cohort are those of the area that began first: five."""
+    design, effect, _ = study
+    data = design.follow_members(areas({**ENOUGH, ("29", 1992): few}), until=UNTIL)
+    people, dead = data.covariates, data.event > 0
+    after = (people["era"] == design.ERAS["en"][1]).to_numpy()
+    last = (people["born"] >= 2002).to_numpy()
+    assert (dead & after).sum() - (dead & last).sum() == few[1]
+    with pytest.raises(EstimationError, match="few patients or deaths of an area and cohort could be found"):
+        effect.fit_staggered(data, "cf")
 
 
 def test_excess_hazards_and_time_at_risk_are_of_the_window(study, nation):
