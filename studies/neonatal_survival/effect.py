@@ -390,14 +390,14 @@ def fit_areas(placed: SurvivalData) -> CoxModel:
 
 
 def _check_cells(placed: SurvivalData) -> None:
-    """Refuse few patients, deaths or survivors of an area and cohort: era follows from both, so that margins tell cells.
+    """Refuse few patients, deaths or survivors of an area and cohort: margins tell cells, since era follows from both.
 
     Of two areas and three cohorts, only the middle cohort holds both eras: the deaths of an era less those of a cohort
     are the deaths of one cell.
     """
     least = read_policy().min_count
-    people = placed.covariates[["area", "cohort", "era"]].astype(str).assign(
-        person=placed.person, died=(placed.event > 0)
+    people = (
+        placed.covariates[["area", "cohort", "era"]].astype(str).assign(person=placed.person, died=(placed.event > 0))
     )
     cells = people.groupby(["area", "cohort", "era", "person"])["died"].any().groupby(["area", "cohort", "era"])
     sizes = pd.DataFrame({"patients": cells.size(), "deaths": cells.sum()})

@@ -144,3 +144,23 @@ def test_small_counts_take_their_ratio_along() -> None:
     assert np.isnan(heights).sum() == 2
     with pytest.raises(ParameterError, match="lang"):
         found.release("de")  # type: ignore[arg-type]
+
+
+def test_rounded_numbers_give_back_nothing_but_themselves() -> None:
+    seen = pd.DataFrame({"birth_year": [2000] * 43 + [2001] * 36 + [2002] * 7 + [2003] * 115})
+    found = estimate_ascertainment(seen, (12.5, 11.0, 14.2), BIRTHS)
+    release = found.release(rounded=10)
+    assert release.table["observed"].tolist() == [40, 40, 7, 120]
+    assert "Numbers of patients are rounded to tens." in release.note
+    assert "arrondis à la dizaine." in found.chart(lang="fr", rounded=10).release().note
+    assert "multiples of 5" in found.release(rounded=5).note
+    again = estimate_ascertainment(
+        pd.DataFrame({"birth_year": BIRTHS["birth_year"], "n": [40, 40, 7, 120]}), (12.5, 11.0, 14.2), BIRTHS, count="n"
+    )
+    pd.testing.assert_frame_equal(release.table, again.release().table)
+    shown = check_release(release, read_policy()).table.set_index("birth_year")
+    assert np.isnan(shown.loc[2002, "observed"])
+    assert found.release().table["observed"].tolist() == [43, 36, 7, 115]
+    assert "rounded" not in found.release().note
+    with pytest.raises(ParameterError, match="rounded is 0"):
+        found.release(rounded=0)

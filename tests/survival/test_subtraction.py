@@ -38,7 +38,7 @@ def test_contrasts_with_a_hidden_reference_are_hidden():
 
 def test_events_within_the_window_do_not_tell_of_few_without():
     data = follow({"a": (60, 57), "b": (60, 30)})
-    window = find_common_window(data, "g", minimum=11)
+    window = find_common_window(data, "g", minimum=11, step=None)
     left = window.table["persons_inside"] - window.table["events_inside"]
     assert (left.between(1, 10)).any()
     assert "events_inside" not in window.release().table

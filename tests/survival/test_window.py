@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from epi.disclosure import read_policy
 from epi.disclosure.gate import check_release
-from epi.errors import EstimationError, ParameterError
+from epi.errors import DisclosureError, EstimationError, ParameterError
 from epi.survival import (
     SurvivalData,
     build_survival,
@@ -58,9 +60,9 @@ def test_every_day_of_the_window_has_enough_persons(rows: list[tuple[int, int, s
     longest = max((len(run) for run in "".join("x" if ok else " " for ok in enough).split()), default=0)
     if not longest:
         with pytest.raises(EstimationError, match="at no time"):
-            find_common_window(data, "group", minimum=minimum)
+            find_common_window(data, "group", minimum=minimum, step=None)
         return
-    window = find_common_window(data, "group", minimum=minimum)
+    window = find_common_window(data, "group", minimum=minimum, step=None)
     assert window.high - window.low == longest
     assert all(enough[day - 1] for day in range(window.low + 1, window.high + 1))
 
@@ -70,8 +72,12 @@ def test_counts_and_whole_years(registry: SurvivalData) -> None:
     for end in (window.low, window.high):
         # A number of years is rounded down to a whole day, as everywhere.
         assert end == int(round(end / 365.25) * 365.25)
-    free = find_common_window(registry, "era")
-    assert free.low <= window.low < window.high <= free.high
+    free = find_common_window(registry, "era", step=None)
+    quarters = find_common_window(registry, "era")
+    assert free.low < quarters.low <= window.low < window.high <= quarters.high < free.high
+    for end in (quarters.low, quarters.high):
+        # The days themselves are those of single persons.
+        assert end == int(round(end / 365.25 * 4) / 4 * 365.25)
     row = window.table.set_index("group").loc["before"]
     mine = registry.column("era") == "before"
     event, exit_ = registry.event[mine] > 0, registry.exit[mine]
@@ -156,7 +162,40 @@ def test_what_leaves_passes_the_gate(registry: SurvivalData) -> None:
     figure = chart.figure(decision.table)
     legend = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     assert any("tous les groupes observés" in text for text in legend)
-    counts = decision.table[["at_risk", "events", "left", "entered"]].to_numpy(float)
-    assert ((counts == 0) | (counts >= 11)).all()
+    assert list(decision.table) == ["group", "years", "at_risk"]
+    assert (decision.table["at_risk"] >= 11).all()
     with pytest.raises(ParameterError, match="lang"):
         window.chart(lang="de")  # type: ignore[arg-type]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000), st.integers(60, 600))
+def test_the_picture_and_the_curves_within_the_window_tell_of_no_few(seed: int, size: int) -> None:
+    """Both are read at the same times within it; elsewhere nobody or enough come and go between two of them."""
+    rng = np.random.default_rng(seed)
+    entry = rng.integers(0, 6000, size)
+    table = pd.DataFrame({"entry": entry, "exit": entry + rng.integers(1, 6000, size), "died": rng.integers(0, 2, size),
+                          "era": rng.choice(["a", "b"], size)})  # fmt: skip
+    data = build_survival(table, entry="entry", exit="exit", event="died", covariates=["era"])
+    try:
+        window = find_common_window(data, "era", minimum=11)
+        curves = estimate_survival(window.inside, by="era").release().table
+    except (EstimationError, DisclosureError):
+        return
+    told = window.chart().release().table
+    both = told.merge(curves, on=["group", "years"], suffixes=("", "_curve"))
+    assert len(both) == len(curves)
+    assert (both["at_risk"] == both["at_risk_curve"]).all()
+    low, high = window.low / 365.25, window.high / 365.25
+    for group, part in told.groupby("group"):
+        mine = table[table["era"] == group]
+        inner = part["years"].isin(curves.loc[curves["group"] == group, "years"])
+        if inner.any():
+            assert inner[part["years"].between(low + 0.01, high - 0.01)].all()
+        days = np.floor(np.sort(part["years"].to_numpy()) * 365.25 + 0.6).astype(int)
+        for start, stop in pairwise(days):
+            gone = mine["exit"].between(start + 3, stop - 3)
+            counts = [(gone & (mine["died"] == died)).sum() for died in (0, 1)]
+            near = [(mine["exit"].between(start - 3, stop + 3) & (mine["died"] == died)).sum() for died in (0, 1)]
+            # A day is known to a hundredth of a year: few are few whichever of these days it is.
+            assert all(few == 0 or many >= 11 for few, many in zip(counts, near, strict=True))

@@ -40,7 +40,8 @@ class Ascertainment:
     table : pandas.DataFrame
         The columns of groups, `birth_year` (the first of the years taken together), `last_year`, `births`, `expected`,
         `observed`, `ascertainment` (their ratio), `ci_low`, `ci_high` (Poisson limits with the uncertainty of the
-        incidence), `exact_low`, `exact_high` (exact Poisson limits, the incidence being known).
+        incidence), `exact_low`, `exact_high` (exact Poisson limits, the incidence being known), `incidence_error`
+        (standard error of the logarithm of the incidence).
     totals : pandas.DataFrame
         The same for all years of a group together.
     notes : tuple of str
@@ -54,13 +55,16 @@ class Ascertainment:
     notes: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
 
-    def release(self, lang: Lang = "en") -> Release:
+    def release(self, lang: Lang = "en", *, rounded: int = 1) -> Release:
         """Say what would be published.
 
         Parameters
         ----------
         lang : {"fr", "en"}, optional
             Language of headings and notes.
+        rounded : int, optional
+            Numbers of patients are rounded to multiples of it, such as 10, and shares and limits computed from these:
+            for counts that, beside others published elsewhere, would give few patients back.
 
         Returns
         -------
@@ -69,9 +73,9 @@ class Ascertainment:
         """
         from epi.survival.ascertainment_chart import release_ascertainment
 
-        return release_ascertainment(self, lang)
+        return release_ascertainment(self, lang, rounded)
 
-    def chart(self, *, marks: Mapping[str, int] | None = None, lang: Lang = "en") -> Chart:
+    def chart(self, *, marks: Mapping[str, int] | None = None, lang: Lang = "en", rounded: int = 1) -> Chart:
         """Draw the share observed by year of birth, a panel for each group.
 
         Parameters
@@ -80,6 +84,8 @@ class Ascertainment:
             Name to year: vertical lines, such as the start of screening or of the registry.
         lang : {"fr", "en"}, optional
             Language.
+        rounded : int, optional
+            As in :meth:`release`.
 
         Returns
         -------
@@ -88,7 +94,7 @@ class Ascertainment:
         """
         from epi.survival.ascertainment_chart import draw_ascertainment
 
-        return draw_ascertainment(self, marks or {}, lang)
+        return draw_ascertainment(self, marks or {}, lang, rounded)
 
     def __str__(self) -> str:
         by = list(self.settings["by"])
@@ -321,13 +327,28 @@ def _with_incidence(grid: pd.DataFrame, incidence: Incidence, names: list[str]) 
 
 def _ratios(grid: pd.DataFrame, keys: list[str], level: float) -> pd.DataFrame:
     sums = grid.groupby(keys, observed=True, as_index=False)[["births", "expected", "observed", "_error"]].sum()
-    exact = ratio_interval(sums["observed"], sums["expected"], level=level)
-    spread = uncertain_ratio_interval(
-        sums["observed"].to_numpy(),
-        sums["expected"].to_numpy(),
-        (sums["_error"] / sums["expected"]).to_numpy(),
-        level=level,
-    )
-    return sums.drop(columns="_error").assign(
+    sums["incidence_error"] = sums.pop("_error") / sums["expected"]
+    return with_shares(sums, level)
+
+
+def with_shares(table: pd.DataFrame, level: float) -> pd.DataFrame:
+    """Add the shares observed and their limits.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        `observed`, `expected` and `incidence_error`.
+    level : float
+        Confidence level.
+
+    Returns
+    -------
+    pandas.DataFrame
+        With `ascertainment`, `ci_low`, `ci_high`, `exact_low` and `exact_high`, in place of those that were there.
+    """
+    exact = ratio_interval(table["observed"], table["expected"], level=level)
+    numbers = (table[name].to_numpy() for name in ("observed", "expected", "incidence_error"))
+    spread = uncertain_ratio_interval(*numbers, level=level)
+    return table.assign(
         ascertainment=exact.estimate, ci_low=spread.low, ci_high=spread.high, exact_low=exact.low, exact_high=exact.high
     )

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from epi.arguments import check_whole
 from epi.errors import ParameterError
 from epi.plotting import ACCENT, GRID, INK, MUTED, WARM, Chart, new_figure
 from epi.results import Counted, Release
 from epi.stats.notation import format_number
+from epi.survival.ascertainment import with_shares
+from epi.survival.few import published_least
 from epi.survival.picture import draw_nothing, dress_figure
 
 if TYPE_CHECKING:
@@ -31,6 +34,7 @@ _WORDS = {
         "ci_high": "High", "hidden": "All values are hidden: small counts", "gap": "hidden: small count",
         "note": "Expected: births ({births}) times incidence at birth. Limits at {level}: {limits}. Others "
                 "died before, are followed elsewhere, or left the country.",
+        "rounded": " Numbers of patients are rounded to {}.", "tens": "tens", "multiples": "multiples of {}",
         "given": "as given", "INSEE, live births of France": "INSEE, live births of France",
         "uncertain": "Poisson, with the uncertainty of the incidence",
         "exact": "exact Poisson, incidence taken as known",
@@ -43,6 +47,8 @@ _WORDS = {
         "hidden": "Toutes les valeurs sont masquées : petits effectifs", "gap": "masqué : petit effectif",
         "note": "Attendus : naissances ({births}) multipliées par l'incidence à la naissance. Limites à {level} : "
                 "{limits}. Les autres sont décédés avant, suivis ailleurs ou partis du pays.",
+        "rounded": " Les nombres de patients sont arrondis {}.", "tens": "à la dizaine",
+        "multiples": "à un multiple de {}",
         "given": "fournies", "INSEE, live births of France": "Insee, naissances vivantes, France",
         "uncertain": "Poisson, avec l'incertitude de l'incidence",
         "exact": "Poisson exactes, incidence supposée connue",
@@ -50,7 +56,7 @@ _WORDS = {
 }  # fmt: skip
 
 
-def release_ascertainment(found: Ascertainment, lang: Lang) -> Release:
+def release_ascertainment(found: Ascertainment, lang: Lang, rounded: int = 1) -> Release:
     """Say what would be published of an ascertainment curve.
 
     Parameters
@@ -59,6 +65,9 @@ def release_ascertainment(found: Ascertainment, lang: Lang) -> Release:
         The curve.
     lang : {"fr", "en"}
         Language.
+    rounded : int, optional
+        Multiples to which numbers of patients are rounded. Those that are small as they are stay so, and the gate
+        hides them.
 
     Returns
     -------
@@ -68,12 +77,18 @@ def release_ascertainment(found: Ascertainment, lang: Lang) -> Release:
     Raises
     ------
     ParameterError
-        If the language is unknown.
+        If the language is unknown, or the multiple is not a whole number from 1 on.
     """
     if lang not in _WORDS:
         raise ParameterError(f"lang is {lang!r}", "fr or en", "lang='en'")
     words, settings = _WORDS[lang], found.settings
-    table = found.table.drop(columns=["exact_low", "exact_high"])
+    rounded = check_whole("rounded", rounded, "1 or more", least=1, do="rounded=10")
+    table = found.table
+    if rounded > 1:
+        least, counts = published_least(None), table["observed"]
+        nearest = (counts + rounded // 2) // rounded * rounded
+        table = with_shares(table.assign(observed=nearest.where(counts >= least, counts)), settings["level"])
+    table = table.drop(columns=["exact_low", "exact_high", "incidence_error"])
     if settings["width"] == 1:
         table = table.drop(columns="last_year")
     for name in ("ascertainment", "ci_low", "ci_high"):
@@ -83,6 +98,8 @@ def release_ascertainment(found: Ascertainment, lang: Lang) -> Release:
     note = words["note"].format(
         births=words[settings["births"]], level=level, limits=words["uncertain" if settings["uncertain"] else "exact"]
     )
+    if rounded > 1:
+        note += words["rounded"].format(words["tens"] if rounded == 10 else words["multiples"].format(rounded))
     return Release(
         table,
         (Counted("observed", adds_up_within=tuple(settings["by"]), derived=("ascertainment", "ci_low", "ci_high")),),
@@ -92,7 +109,7 @@ def release_ascertainment(found: Ascertainment, lang: Lang) -> Release:
     )  # fmt: skip
 
 
-def draw_ascertainment(found: Ascertainment, marks: Mapping[str, int], lang: Lang) -> Chart:
+def draw_ascertainment(found: Ascertainment, marks: Mapping[str, int], lang: Lang, rounded: int = 1) -> Chart:
     """Make the picture of an ascertainment curve.
 
     Parameters
@@ -103,6 +120,8 @@ def draw_ascertainment(found: Ascertainment, marks: Mapping[str, int], lang: Lan
         Name to year: vertical lines.
     lang : {"fr", "en"}
         Language.
+    rounded : int, optional
+        Multiples to which numbers of patients are rounded.
 
     Returns
     -------
@@ -114,7 +133,7 @@ def draw_ascertainment(found: Ascertainment, marks: Mapping[str, int], lang: Lan
     ParameterError
         If the language is unknown, or there are too many groups.
     """
-    release = release_ascertainment(found, lang)
+    release = release_ascertainment(found, lang, rounded)
     words, by, settings = _WORDS[lang], list(found.settings["by"]), found.settings
     groups = found.table[by].drop_duplicates() if by else pd.DataFrame(index=[0])
     if len(groups) > PANELS:

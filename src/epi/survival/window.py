@@ -167,7 +167,7 @@ class CommonWindow:
 
 
 @of_follow_up
-def find_common_window(data: SurvivalData, by: By, *, minimum: int = 20, step: float | None = None) -> CommonWindow:
+def find_common_window(data: SurvivalData, by: By, *, minimum: int = 20, step: float | None = 0.25) -> CommonWindow:
     """Find the longest time during which every group has enough persons at risk.
 
     Parameters
@@ -178,8 +178,9 @@ def find_common_window(data: SurvivalData, by: By, *, minimum: int = 20, step: f
         Covariates whose values are groups, such as births before and after screening.
     minimum : int, optional
         Persons at risk that each group needs on each day of the window.
-    step : float, optional
-        Years: the window is narrowed to whole multiples of it.
+    step : float or None, optional
+        Years: the window is narrowed to whole multiples of it, quarters of a year by default. None keeps the days
+        themselves: they are those on which single persons enter and leave, and are not to be published.
 
     Returns
     -------
@@ -206,7 +207,7 @@ def find_common_window(data: SurvivalData, by: By, *, minimum: int = 20, step: f
     ...                      "era": ["after"] * 30 + ["before"] * 30})
     >>> window = find_common_window(build_survival(seen, entry="entry", exit="exit", event="died"), "era")
     >>> window.low, window.high
-    (900, 2000)
+    (913, 1917)
     """
     minimum = check_whole("minimum", minimum, "at least 1 person at risk", least=1, do="minimum=20")
     if step is not None:

@@ -6,21 +6,27 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
-from epi.errors import ParameterError
+from epi.errors import DisclosureError, ParameterError
 from epi.plotting import ACCENT, GRID, MUTED, PALETTE, Chart, new_figure
+from epi.results import Counted, Release
 from epi.stats.notation import format_number
+from epi.survival.counting import after_days
 from epi.survival.curve_chart import headings
 from epi.survival.data import DAYS_PER_YEAR, SCALE_WORDS
 from epi.survival.few import published_least
 from epi.survival.groups import count_groups
 from epi.survival.picture import draw_nothing, dress_figure
-from epi.survival.reporting import declare, reporting_rows
+from epi.survival.reporting import LABELS, reporting_rows
 
 if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
+    from collections.abc import Sequence
 
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+    from epi.survival.counting import DayCounts
     from epi.survival.steps import Lang
     from epi.survival.window import CommonWindow
 
@@ -66,6 +72,8 @@ def draw_window(found: CommonWindow, lang: Lang, min_count: int | None, years: f
     ------
     ParameterError
         If the language is unknown, or there are too many groups to tell apart.
+    DisclosureError
+        If no number of persons may be told.
     """
     if lang not in _WORDS:
         raise ParameterError(f"lang is {lang!r}", "fr or en", "lang='en'")
@@ -73,12 +81,14 @@ def draw_window(found: CommonWindow, lang: Lang, min_count: int | None, years: f
     if len(groups) > len(PALETTE):
         raise ParameterError(f"{len(groups)} groups cannot be told apart", f"at most {len(PALETTE)} in one picture")
     least = published_least(min_count)
-    counts, labels, _ = count_groups(found.data, found.settings["by"])
-    rows, _ = reporting_rows(counts, counts.events.sum(axis=2, keepdims=True), labels, least, years)
-    table = rows.rename(columns={"events_0": "events"}).drop(columns="time")
+    table = _readings(found, least, years)
+    labels = list(dict.fromkeys(table["group"]))
     note = words["note"].format(least=least, minimum=found.settings["minimum"])
-    release = declare(table, [], words["title"], note, ["events"])
-    release = replace(release, labels=headings(release, lang))
+    release = Release(
+        table if len(groups) > 1 else table.drop(columns="group"),
+        (Counted("at_risk"),), words["title"], note, ("years",), dict(LABELS),
+    )  # fmt: skip
+    release = replace(release, labels={name: said for name, said in headings(release, lang).items() if name in table})
     low, high = found.low / DAYS_PER_YEAR, found.high / DAYS_PER_YEAR
 
     def draw(shown: pd.DataFrame) -> Figure:
@@ -88,9 +98,10 @@ def draw_window(found: CommonWindow, lang: Lang, min_count: int | None, years: f
         axis = figure.subplots()
         said = words["window"].format(*(format_number(end, 1, lang=lang) for end in (low, high)))
         axis.axvspan(low, high, color=ACCENT, alpha=0.09, lw=0, zorder=0, label=said)
-        for at, group in enumerate(labels):
+        for group in labels:
             part = shown if "group" not in shown else shown[shown["group"] == group]
-            axis.plot(part["years"], part["at_risk"].astype(float), color=PALETTE[at], lw=1.8, marker="o", ms=2.8,
+            color = PALETTE[groups.index(group)]
+            axis.plot(part["years"], part["at_risk"].astype(float), color=color, lw=1.8, marker="o", ms=2.8,
                       label=str(group))  # fmt: skip
         axis.axhline(found.settings["minimum"], color=MUTED, lw=0.9, ls=(0, (4, 3)))
         axis.set_ylim(bottom=0)
@@ -104,3 +115,58 @@ def draw_window(found: CommonWindow, lang: Lang, min_count: int | None, years: f
         return dress_figure(figure, words["title"], note, 7.4)
 
     return Chart(release, draw, f"{words['title']}. {note}")
+
+
+def _readings(found: CommonWindow, least: int, years: float | None) -> pd.DataFrame:
+    """Count the persons at risk, at times that tell nothing beside the curves within the window.
+
+    Two numbers of persons at risk at neighbouring times are those who left between. So the times within the window are
+    those of its curves, whose numbers are the same; others are as far from them as curves' times are from each other.
+    """
+    by, groups = found.settings["by"], list(found.settings["groups"])
+    whole, labels, _ = count_groups(found.data, by)
+    everywhere = _times(whole, labels, least, years)
+    inner, names, _ = count_groups(found.inside, by)
+    within = _times(inner, names, least, years)
+    parts = []
+    for group in groups:
+        at = labels.index(group)
+        events = whole.events[at].sum(axis=1)
+        counters = np.vstack([events, whole.left[at] - events, whole.entered[at]]).cumsum(axis=1)
+        days = _joined(everywhere.get(group, []), within.get(group, []), found, counters, whole.first, least)
+        place = np.array(days, dtype=np.int64)
+        risk = after_days(whole)[at, place - whole.first]
+        parts.append(pd.DataFrame({"group": group, "years": np.round(place / DAYS_PER_YEAR, 2), "at_risk": risk}))
+    table = pd.concat(parts, ignore_index=True)
+    if table.empty:
+        raise DisclosureError(f"no number of persons at risk may be told of fewer than {least}", "larger groups")
+    return table
+
+
+def _times(counts: DayCounts, labels: Sequence[str], least: int, years: float | None) -> dict[str, list[int]]:
+    """Give the days at which each group's curve may be read; nothing where no group has any."""
+    try:
+        rows, _ = reporting_rows(counts, counts.events.sum(axis=2, keepdims=True), labels, least, years)
+    except DisclosureError:
+        return {}
+    return {str(group): part["time"].tolist() for group, part in rows.groupby("group", sort=False)}
+
+
+def _joined(
+    everywhere: list[int], within: list[int], found: CommonWindow, counters: NDArray[np.int64], first: int, least: int
+) -> list[int]:
+    """Join the times within the window with those outside, leaving out the ones from which few have come or gone."""
+    if not within:
+        return everywhere
+
+    def told(low: int, high: int) -> bool:
+        there = counters[:, high - first] - counters[:, low - first]
+        return bool(((there == 0) | (there >= least)).all())
+
+    before = [day for day in everywhere if day < found.low]
+    after = [day for day in everywhere if day >= found.high]
+    while before and not told(before[-1], within[0]):
+        before.pop()
+    while after and not told(within[-1], after[0]):
+        after.pop(0)
+    return [*before, *within, *after]
