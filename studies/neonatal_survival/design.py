@@ -15,13 +15,38 @@ from diseases import DISEASES, Disease
 
 from epi.codes import screening_calendar, screening_coverage
 from epi.cohort import Cohort
-from epi.errors import EstimationError
+from epi.errors import EstimationError, ParameterError
 from epi.survival import Ascertainment, SurvivalData, build_survival, estimate_ascertainment
 from epi.workspace import Workspace
 
 Lost = Literal["censored", "alive", "dead"]
 ERAS = {"en": ("before screening", "with screening"), "fr": ("avant le dépistage", "avec dépistage")}
 """Births in areas and periods without and with screening; the first is the reference."""
+DEATH = {"en": "death", "fr": "décès"}
+"""What the event is called."""
+
+
+def check_choice(diseases: Sequence[str], main_disease: str) -> None:
+    """Refuse a main disease that is not among those studied, before anything is computed.
+
+    Parameters
+    ----------
+    diseases : sequence of str
+        Screened diseases studied.
+    main_disease : str
+        The disease of the curves.
+
+    Raises
+    ------
+    ParameterError
+        If it is not among them.
+    """
+    if main_disease not in diseases:
+        raise ParameterError(
+            f"parameter 'main_disease' is {main_disease!r}, which 'diseases' leaves out",
+            f"one of {', '.join(diseases)}",
+            f"-p main_disease={diseases[0]}" if diseases else "-p diseases=…",
+        )
 
 
 def select_patients(
@@ -131,7 +156,7 @@ def follow_members(
         When time at risk begins. The last two are the naive analyses: they count years during which nobody could
         have been seen to die; with ``"diagnosis"`` time is that since diagnosis.
     lang : {"en", "fr"}
-        Language of the groups.
+        Language of the groups and of the event.
 
     Returns
     -------
@@ -153,7 +178,7 @@ def follow_members(
         diagnosis_age_days=(members["diagnosis_date"] - members["birth_date"]).dt.days,
     )
     told: dict[str, Any] = {
-        "exit": "exit_date", "event": "event", "causes": {1: "death"},
+        "exit": "exit_date", "event": "event", "causes": {1: DEATH[lang]},
         "covariates": ["disease", "key", "control", "era", "screened", "sex", "born", "departement",
                        "diagnosis_age_days"],
     }  # fmt: skip

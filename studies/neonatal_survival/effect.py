@@ -14,6 +14,7 @@ from diseases import DISEASES, Disease
 from epi.codes import screening_calendar
 from epi.disclosure import read_policy
 from epi.errors import EstimationError
+from epi.plotting import Chart
 from epi.survival import (
     CommonWindow,
     CoxModel,
@@ -52,6 +53,27 @@ FEW_DEATHS = "too few deaths · trop peu de décès"
 WITHHELD = "withheld: small numbers could be found · non publié : de petits effectifs pourraient être retrouvés"
 REASONS = (NO_COMMON_AGES, FEW_DEATHS, WITHHELD)
 """Why there is no estimate, without a number, so that it may be published; English, then French."""
+
+
+def chart_forest(forest: RatioForest, which: str, lang: str = "en") -> Chart:
+    """Draw a forest with its title; what has no ratio says why.
+
+    Parameters
+    ----------
+    forest : RatioForest
+        The ratios.
+    which : {"forest", "less_controls", "variants"}
+        Which one it is.
+    lang : {"en", "fr"}
+        Language.
+
+    Returns
+    -------
+    Chart
+        The forest plot.
+    """
+    words = {reason: reason.split(" · ")[lang == "fr"] for reason in REASONS}
+    return forest.chart(title=TITLES[lang][which], lang=lang, tell=words)
 
 
 def window_of(data: SurvivalData, minimum: int) -> CommonWindow:

@@ -305,6 +305,18 @@ def test_the_flow_chart_is_drawn_from_its_table_and_hides_what_is_hidden(ws: Wor
     assert "SYNTHETIC DATA" in whole
 
 
+def test_steps_taken_together_give_every_reason(ws: Workspace) -> None:
+    attrition = als(ws).attrition
+    shown = attrition.chart("fr").release().table
+    last = attrition.table.tail(3)
+    shown = pd.concat([shown.head(-3), shown.tail(1).assign(label=" + ".join(last["label_fr"]), n=20)])
+    # Numbers are those of the last of the steps, and less than before it: somebody left.
+    shown["n"] = np.arange(len(shown), 0, -1) * 20
+    boxes = [text.get_text() for text in attrition.chart("fr").figure(shown).axes[0].texts]
+    wanted = "Exclus : " + ", ".join(reason for reason in last["reason_fr"] if reason) + " (n = 20)"
+    assert wanted in [" ".join(box.split()) for box in boxes]
+
+
 def test_no_text_of_the_flow_chart_leaves_its_box(ws: Workspace) -> None:
     figure = als(ws).file_active(2020).attrition.chart("fr").figure()
     figure.draw_without_rendering()

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from epi.errors import EstimationError
+from epi.errors import EstimationError, ParameterError
 from epi.facade import open_workspace
 from epi.runner import open_study, run_study
-from epi.survival import estimate_smr, find_common_window, life_table
+from epi.runner.batch import read_batch
+from epi.survival import collect_ratios, estimate_smr, estimate_survival, find_common_window, life_table
 from epi.world.newborns import PLANTED
 from epi.world.territory import choose_territory
 from support.shuffled import shuffled
@@ -52,6 +53,9 @@ def test_the_protocol_and_the_notebooks_agree():
     checked = open_study(STUDY)
     assert checked.protocol.notebooks[0].file == "01_patients.ipynb" and checked.protocol.notebooks[0].keeps
     assert "cystic_fibrosis" in checked.presets
+    jobs = read_batch(STUDY / "batches" / "presets.yml").jobs
+    assert jobs[0].preset is None and not jobs[0].given
+    assert {job.preset for job in jobs[1:]} == set(checked.presets)
 
 
 def test_the_planted_effect_is_found_and_the_naive_analysis_is_not(study, nation):
@@ -84,6 +88,40 @@ def test_the_unidentifiable_ages_are_stated_and_not_estimated(study, nation):
     with pytest.raises(EstimationError, match="no common ages of both eras"):
         effect.window_of(early, 20)
     assert find_common_window(data, "era", minimum=20).low == window.low
+
+
+def test_a_main_disease_that_is_not_studied_is_refused_at_once(study):
+    design, _, _ = study
+    design.check_choice(["cf", "pku"], "pku")
+    with pytest.raises(ParameterError, match="'main_disease' is 'sickle_cell', which 'diseases' leaves out") as refusal:
+        design.check_choice(["cf"], "sickle_cell")
+    assert refusal.value.do == "-p main_disease=cf"
+
+
+def test_words_are_in_the_language_of_the_run(study, nation):
+    design, effect, _ = study
+    import tables
+
+    data = design.only(design.follow_members(nation, until=UNTIL, lang="fr"), "sickle_cell")
+    assert set(data.causes) == {"décès"}
+    model = effect.fit_effect(data)
+    shown = [tables.chart_effect(model, "fr").release(), effect.lexis_of(data).chart_lexis(lang="fr").release(),
+             estimate_survival(effect.window_of(data, 20).inside, by="era").chart(lang="fr").release()]  # fmt: skip
+    for release in shown:
+        assert "death" not in " ".join([release.title, release.note, *release.labels.values()])
+    assert shown[2].title.startswith("Survie")
+    assert "(décès)" in shown[1].title
+    few = EstimationError(effect.FEW_DEATHS)
+    forest = collect_ratios({"Tous": model, "Peu": few}, effect.term_of(data))
+    assert "Non estimable : Peu (trop peu de décès)." in effect.chart_forest(forest, "forest", "fr").release().note
+    assert "Not estimable: Peu (too few deaths)." in effect.chart_forest(forest, "forest").release().note
+
+
+def test_reasons_hold_no_number(study):
+    _, effect, _ = study
+    for reason in effect.REASONS:
+        assert not any(sign.isdigit() for sign in reason)
+        assert len(reason.split(" · ")) == 2
 
 
 def test_patients_are_those_of_the_definition(study, workspace, france):

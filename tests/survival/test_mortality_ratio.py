@@ -111,5 +111,8 @@ def test_what_the_life_table_says_of_itself_is_kept_and_causes_are_told(slopop):
     assert found.notes[0] == "ages over 100 are taken as 100"
     assert "deaths of all causes count (heart, other)" in str(found)
     assert "Deaths of all causes count" in found.release().note
+    assert "ratios of groups of other ages are not to be set against each other" in found.release().note
+    assert "against each other" not in estimate_smr(data, noted).release().note
+    assert "à 95 %" in found.release(lang="fr").note and "at 95%" in found.release().note
     with pytest.raises(ParameterError, match="lang is 'de'"):
         found.release(lang="de")

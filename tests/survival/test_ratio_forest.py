@@ -111,3 +111,28 @@ def test_levels_are_not_mixed_and_ratios_without_limits_say_why() -> None:
     shown = release.table.set_index(["covariate", "level"])
     assert np.isnan(shown.loc[("x", "1"), "estimate"])
     assert np.isfinite(shown.loc[("z", ""), "estimate"])
+
+
+def test_only_reasons_that_may_be_told_are_told(forest):
+    _, parts = forest
+    fixed = "too few deaths · trop peu de décès"
+    models = {**fit_each({"large": parts["large"], "none": parts["none"]}, lambda part: fit_cox(part, ["screened"])),
+              "few": EstimationError(fixed)}  # fmt: skip
+    found = collect_ratios(models, "screened", sizes=parts)
+    assert "Not estimable: none, few." in found.release().note
+    assert "Not estimable: none, few (too few deaths)." in found.release(tell={fixed: "too few deaths"}).note
+    assert (
+        "Non estimable : none, few (trop peu de décès)."
+        in found.chart(lang="fr", tell={fixed: "trop peu de décès"}).alt
+    )
+    with pytest.raises(ParameterError, match="tell"):
+        found.release(tell=[fixed])  # type: ignore[arg-type]
+
+
+def test_words_of_overlapping_rows_and_of_results_are_in_the_language(forest):
+    _, parts = forest
+    models = fit_each({"main": parts["large"]}, lambda part: fit_cox(part, ["screened"]))
+    found = collect_ratios(models, "screened", overlapping=True)
+    assert "Numbers are not given for the other rows" in found.release().note
+    assert "Les effectifs des autres lignes ne sont pas donnés" in found.release(lang="fr").note
+    assert dict(found.estimates("ratio", lang="fr")[0].stratum) == {"analyse": "main"}

@@ -25,6 +25,7 @@ _PAD = 0.11
 _GAP = 0.30
 _MAIN, _SIDE, _BETWEEN = 3.25, 2.55, 0.55
 _MAIN_CHARS, _SIDE_CHARS = 42, 34
+_TOGETHER = " + "  # between the labels of steps that the gate took together
 
 
 def draw_flow(table: pd.DataFrame, reasons: Mapping[str, str], lang: str = "en", synthetic: bool = False) -> Figure:
@@ -140,7 +141,7 @@ def _steps(rows: pd.DataFrame, reasons: Mapping[str, str], lang: str) -> list[_S
         if steps and known and n == before:
             steps[-1].add(label)
             continue
-        reason = reasons.get(label, "")
+        reason = _reason(label, reasons)
         side, side_hidden = "", False
         if steps:
             if known and before is not None:
@@ -152,6 +153,14 @@ def _steps(rows: pd.DataFrame, reasons: Mapping[str, str], lang: str) -> list[_S
         steps.append(_Step(label, count, not known, side, side_hidden, lang))
         before = n if known else None
     return steps
+
+
+def _reason(label: str, reasons: Mapping[str, str]) -> str:
+    """Say why patients left; of steps that the gate took together, every reason, whichever took somebody out."""
+    if label in reasons:
+        return reasons[label]
+    parts = label.split(_TOGETHER)
+    return ", ".join(reasons[part] for part in parts if reasons[part]) if set(parts) <= reasons.keys() else ""
 
 
 def _height(steps: list[_Step]) -> float:

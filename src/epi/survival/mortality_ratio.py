@@ -13,6 +13,7 @@ from scipy import stats
 
 from epi.results import Counted, Release
 from epi.stats.intervals import check_level, count_interval
+from epi.stats.notation import format_number
 from epi.survival.data import DAYS_PER_YEAR, of_follow_up
 from epi.survival.groups import ALL, By, split_groups
 from epi.survival.net import place_persons
@@ -38,6 +39,8 @@ _WORDS = {
         "log-normal over clusters": "limits at {} over clusters",
         "note": "Expected of the general population of the same sex, age and year ({}); {}.",
         "causes": " Deaths of all causes count.",
+        "groups": " Each group against expected deaths of its own ages: ratios of groups of other ages are not to be "
+                  "set against each other.",
     },
     "fr": {
         "title": "Décès observés et attendus", "group": "Groupe", "persons": "Personnes", "observed": "Décès",
@@ -48,6 +51,8 @@ _WORDS = {
         "log-normal over clusters": "limites à {} sur les grappes",
         "note": "Attendus dans la population générale de même sexe, âge et année ({}) ; {}.",
         "causes": " Les décès de toutes causes comptent.",
+        "groups": " Chaque groupe est comparé aux décès attendus à ses propres âges : les ratios de groupes d'âges "
+                  "différents ne se comparent pas entre eux.",
     },
 }  # fmt: skip
 
@@ -99,8 +104,10 @@ class MortalityRatio:
         heavy = ("observed",) if weighted else ()
         ratios = (*heavy, "smr", "ci_low", "ci_high", "excess", "excess_low", "excess_high")
         limits = words[str(self.settings["limits"])]
-        note = words["note"].format(self.settings["life_table"], limits.format(f"{self.settings['level']:.0%}"))
+        level = format_number(100 * self.settings["level"], 0, lang=lang) + (" %" if lang == "fr" else "%")
+        note = words["note"].format(self.settings["life_table"], limits.format(level))
         note += words["causes"] if self.settings["several_causes"] else ""
+        note += words["groups"] if len(kept) > 1 else ""
         labels = {str(name): words[str(name)] for name in kept}
         if weighted:
             labels |= {"observed": words["weighted"], "deaths": words["observed"]}

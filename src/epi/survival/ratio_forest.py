@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from epi.arguments import check_mapping
 from epi.errors import EpiError, EstimationError, ParameterError
 from epi.plotting import Chart
 from epi.results import Counted, Estimate, Release
@@ -30,10 +31,14 @@ if TYPE_CHECKING:
 _WORDS = {
     "en": {"name": "Analysis", "events_with": "Events at the value", "refused": "not estimable",
            "note": "Limits at {level}.", "refusals": "Not estimable: {}.",
-           "overlapping": "Numbers are given for the first row: the others are of the same persons."},
+           "stratum": "analysis",
+           "overlapping": "Numbers are not given for the other rows: they are of other choices on overlapping "
+                          "persons."},
     "fr": {"name": "Analyse", "events_with": "Événements à cette valeur", "refused": "non estimable",
            "note": "Limites à {level}.", "refusals": "Non estimable : {}.",
-           "overlapping": "Les effectifs sont ceux de la première ligne : les autres sont des mêmes personnes."},
+           "stratum": "analyse",
+           "overlapping": "Les effectifs des autres lignes ne sont pas donnés : ce sont d'autres choix sur des "
+                          "personnes en partie communes."},
 }  # fmt: skip
 
 
@@ -77,7 +82,7 @@ class RatioForest:
             raise ParameterError(f"no model {name!r}", f"one of {', '.join(self.table['name'])}")
         return rows.iloc[0]
 
-    def estimates(self, result: str, only: str | None = None) -> list[Estimate]:
+    def estimates(self, result: str, only: str | None = None, *, lang: Lang = "en") -> list[Estimate]:
         """Give the ratios that could be estimated as results of a run.
 
         Parameters
@@ -86,6 +91,8 @@ class RatioForest:
             Name of the result.
         only : str, optional
             Name of the one model whose ratio is given.
+        lang : {"fr", "en"}, optional
+            Language of the stratum: analysis, analyse.
 
         Returns
         -------
@@ -93,6 +100,7 @@ class RatioForest:
             One for each model, its name as stratum; `n` is its persons or, where one side of the ratio has fewer
             events than may be published, those: the gate then hides it, as it does in :meth:`release`.
         """
+        ratio_words(lang)
         least, found = published_least(None), []
         for at, row in enumerate(self.table.to_dict("records")):
             if row["reason"] or only not in (None, row["name"]):
@@ -102,11 +110,11 @@ class RatioForest:
                 persons = None  # beside that of the first row it would tell of few
             found.append(Estimate(
                 result, row["ratio"], row["ci_low"], row["ci_high"], self.settings["measure"], persons,
-                {"analysis": row["name"]}, {"term": self.settings["term"]},
+                {_WORDS[lang]["stratum"]: row["name"]}, {"term": self.settings["term"]},
             ))  # fmt: skip
         return found
 
-    def release(self, *, title: str = "", lang: Lang = "en") -> Release:
+    def release(self, *, title: str = "", lang: Lang = "en", tell: Mapping[str, str] | None = None) -> Release:
         """Say what would be published.
 
         Parameters
@@ -115,6 +123,9 @@ class RatioForest:
             One line above.
         lang : {"fr", "en"}, optional
             Language.
+        tell : mapping, optional
+            Reasons that hold no number and may be published, to their words: the note then says why such a model has
+            no ratio. Of the others it says that they have none.
 
         Returns
         -------
@@ -124,12 +135,16 @@ class RatioForest:
             are of the same persons only the first has counts: their differences would tell of few.
         """
         words = {**ratio_words(lang), **_WORDS[lang]}
-        # Reasons may hold numbers of persons: what leaves says which models there are none of, not why.
+        # Reasons may hold numbers of persons: what leaves says why only where it may be told.
         kept: pd.DataFrame = self.table.drop(columns=["se", "reason"]).rename(columns={"ratio": "estimate"})
         for name in ("estimate", "ci_low", "ci_high", "p"):
             kept[name] = [_digits(value) for value in kept[name]]
         level = format_number(100 * self.settings["level"], 0, lang=lang) + (" %" if lang == "fr" else "%")
-        refused = self.table.loc[self.table["reason"] != "", "name"].tolist()
+        told = check_mapping("tell", tell, "reasons and their words", do="tell={'too few deaths': 'too few deaths'}")
+        refused = [
+            f"{row['name']} ({told[row['reason']]})" if row["reason"] in told else str(row["name"])
+            for row in self.table.to_dict("records") if row["reason"]
+        ]  # fmt: skip
         note = words["note"].format(level=level)
         if refused:
             note += " " + words["refusals"].format(", ".join(refused))
@@ -155,7 +170,7 @@ class RatioForest:
         )
         return Release(kept[columns], counts, title or str(self.settings["term"]), note, labels=labels)
 
-    def chart(self, *, title: str = "", lang: Lang = "en") -> Chart:
+    def chart(self, *, title: str = "", lang: Lang = "en", tell: Mapping[str, str] | None = None) -> Chart:
         """Draw the forest plot.
 
         Parameters
@@ -164,13 +179,15 @@ class RatioForest:
             One line above.
         lang : {"fr", "en"}, optional
             Language.
+        tell : mapping, optional
+            As in :meth:`release`.
 
         Returns
         -------
         Chart
             The picture, drawn from what may be published.
         """
-        release = self.release(title=title, lang=lang)
+        release = self.release(title=title, lang=lang, tell=tell)
         words = {**ratio_words(lang), **_WORDS[lang]}
         level = format_number(100 * self.settings["level"], 0, lang=lang)
 
