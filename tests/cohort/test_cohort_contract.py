@@ -311,10 +311,10 @@ def test_steps_taken_together_give_every_reason(ws: Workspace) -> None:
     last = attrition.table.tail(3)
     shown = pd.concat([shown.head(-3), shown.tail(1).assign(label=" + ".join(last["label_fr"]), n=20)])
     # Numbers are those of the last of the steps, and less than before it: somebody left.
-    shown["n"] = np.arange(len(shown), 0, -1) * 20
-    boxes = [text.get_text() for text in attrition.chart("fr").figure(shown).axes[0].texts]
+    shown["n"] = [20 * rank for rank in range(len(shown), 0, -1)]
+    texts = [text.get_text() for text in attrition.chart("fr").figure(shown).axes[0].texts]
     wanted = "Exclus : " + ", ".join(reason for reason in last["reason_fr"] if reason) + " (n = 20)"
-    assert wanted in [" ".join(box.split()) for box in boxes]
+    assert wanted in " ".join(" ".join(texts).split())
 
 
 def test_no_text_of_the_flow_chart_leaves_its_box(ws: Workspace) -> None:
