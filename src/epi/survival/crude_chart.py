@@ -19,6 +19,7 @@ from epi.survival.picture import (
     draw_nothing,
     dress_figure,
     frame_time,
+    join_times,
     percent_axis,
     shade_limits,
     tick_step,
@@ -110,9 +111,7 @@ def draw_crude(found: CrudeDeath, lang: Lang, min_count: int | None, years: floa
             times = part["years"].to_numpy(float)
             for cause, color in zip(HEADINGS, PALETTE, strict=False):
                 # Where the gate hid a value the line is broken.
-                axis.plot(
-                    times, part[cause].to_numpy(float), color=color, lw=1.8, marker="o", ms=2.6, label=words[cause]
-                )
+                join_times(axis, times, part[cause].to_numpy(float), tick, color, words[cause])
                 low_end, high_end = (part[f"{cause}{end}"].to_numpy(float) for end in ("_low", "_high"))
                 shade_limits(axis, times, part[cause].to_numpy(float), low_end, high_end, color)
             frame_time(axis, times.min(), times.max(), tick, lang)

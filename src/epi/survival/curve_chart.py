@@ -24,6 +24,7 @@ from epi.survival.picture import (
     draw_nothing,
     dress_figure,
     frame_time,
+    join_times,
     percent_axis,
     shade_limits,
     tick_step,
@@ -52,7 +53,8 @@ _WORDS = {
         "and": "and", "from": "from {} years", "all": "All", "hidden": "All values are hidden: small counts",
         "some": "some values are hidden: small counts",
         "note": "{kind}, limits at {level} ({interval} scale, {variance}). Read at the times marked, between which "
-                "each number of persons is nobody or at least {least}; lines join them. At risk: after the time above.",
+                "each number of persons is nobody or at least {least}; lines join them, dotted where they are far "
+                "apart. At risk: after the time above.",
         "stack_note": "{kind}. Read at times between which each number of persons is nobody or at least {least}; "
                       "lines join them. At risk: after the time above.",
         "weighted": "Curves are weighted, numbers at risk are not.",
@@ -68,8 +70,8 @@ _WORDS = {
         "hidden": "Toutes les valeurs sont masquées : petits effectifs",
         "some": "des valeurs sont masquées : petits effectifs",
         "note": "{kind}, limites à {level} (échelle {interval}, {variance}). Lecture aux temps marqués, entre lesquels "
-                "chaque nombre de personnes est nul ou d'au moins {least} ; des droites les joignent. À risque : après "
-                "le temps au-dessus.",
+                "chaque nombre de personnes est nul ou d'au moins {least} ; des droites les joignent, en pointillé "
+                "s'ils sont éloignés. À risque : après le temps au-dessus.",
         "stack_note": "{kind}. Lecture à des temps entre lesquels chaque nombre de personnes est nul ou d'au moins "
                       "{least} ; des droites les joignent. À risque : après le temps au-dessus.",
         "weighted": "Les courbes sont pondérées, les nombres à risque ne le sont pas.",
@@ -147,7 +149,7 @@ def draw_curves(
         for group, part, color in parts:
             x, y = part["years"].to_numpy(float), part[estimate].to_numpy(float)
             # Where the gate hid a value the line is broken.
-            axis.plot(x, y, color=color, lw=1.8, marker="o", ms=2.6, label=words["all"] if group == ALL else str(group))
+            join_times(axis, x, y, ticks, color, words["all"] if group == ALL else str(group))
             if kind == "net":
                 axis.plot(x, part["observed"].to_numpy(float), color=color, lw=1.2, ls=(0, (4, 2)))
             shade_limits(axis, x, y, part[low].to_numpy(float), part[high].to_numpy(float), color)

@@ -145,6 +145,32 @@ def shade_limits(
     axis.fill_between(x, low, high, color=color, alpha=0.14, lw=0)
 
 
+def join_times(
+    axis: Axes, times: NDArray[np.float64], values: NDArray[np.float64], step: float, color: str, label: str
+) -> None:
+    """Draw a curve read at some times: points, joined by lines where these are near each other.
+
+    Parameters
+    ----------
+    axis : matplotlib.axes.Axes
+        The axis.
+    times, values : numpy.ndarray of float64
+        What was read; a missing value breaks the line.
+    step : float
+        Distance of ticks: times more than one and a half of it apart are joined by dots, since what lies between them
+        is not known to be straight.
+    color, label : str
+        Of the curve.
+    """
+    far = np.diff(times, prepend=times[0] if len(times) else 0.0) > 1.5 * step
+    pieces = np.split(np.arange(len(times)), np.flatnonzero(far))
+    for at, piece in enumerate(pieces):
+        axis.plot(times[piece], values[piece], color=color, lw=1.8, marker="o", ms=2.6, label=None if at else label)
+        if at:
+            ends = [piece[0] - 1, piece[0]]
+            axis.plot(times[ends], values[ends], color=color, lw=1.3, ls=(0, (1, 2.5)))
+
+
 def dress_figure(figure: Figure, title: str, note: str, width: float) -> Figure:
     """Write the title above and the note below, in lines that fit.
 

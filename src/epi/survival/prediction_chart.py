@@ -12,7 +12,7 @@ from epi.errors import ParameterError
 from epi.plotting import GRID, MUTED, PALETTE, Chart, new_figure
 from epi.stats.notation import format_number
 from epi.survival.data import DAYS_PER_YEAR, SCALE_WORDS
-from epi.survival.picture import draw_nothing, dress_figure, frame_time, percent_axis
+from epi.survival.picture import draw_nothing, dress_figure, frame_time, join_times, percent_axis
 from epi.survival.prediction import columns_of
 from epi.survival.reporting import round_step
 
@@ -104,7 +104,7 @@ def draw_prediction(found: PredictedCurves, release: Release, lang: Lang, least:
         for axis, (stratum, part) in zip(axes, panels, strict=True):
             times = part["years"].to_numpy(float)
             for name, color, (middle, low, high) in zip(names, PALETTE, columns, strict=False):
-                axis.plot(times, part[middle].to_numpy(float), color=color, lw=1.8, marker="o", ms=2.6, label=name)
+                join_times(axis, times, part[middle].to_numpy(float), tick, color, name)
                 bounds = part[low].to_numpy(float), part[high].to_numpy(float)
                 axis.fill_between(times, *bounds, color=color, alpha=0.14, lw=0)
             frame_time(axis, times.min(), times.max(), tick, lang)
