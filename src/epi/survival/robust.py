@@ -267,6 +267,9 @@ def lonely_terms(
     known of some combination determines it: its scores add up to nothing along it, at the maximum.
     """
     size, what, least = len(names), unit_words(data), least_units(data)
+    if data.cluster is None and data.weight is None:
+        # Persons alike: each is one, however few have the event.
+        return np.zeros(size, dtype=bool), []
     each = np.stack([np.bincount(person, column, data.persons) for column in scores.T], axis=1)
     unit = np.zeros(data.persons, dtype=np.int64)
     unit[data.person] = data.clusters
