@@ -101,6 +101,46 @@ def ratios_with_weights(setting: Setting) -> Iterator[Row]:
     yield from told(count, ("weights left out",), setting.replicates)
 
 
+def predicted_curves(setting: Setting) -> Iterator[Row]:
+    """Cover predicted survival where clusters share a risk unknown to the model, and where weights are unequal."""
+    from epi.survival import fit_cox
+
+    generator = np.random.Generator(np.random.PCG64(55))
+    right, wrong = ("clusters counted", "weights counted"), ("clusters left out", "weights left out")
+    count = dict.fromkeys((right[0], wrong[0], right[1], wrong[1]), 0)
+    nodes, shares = np.polynomial.hermite_e.hermegauss(60)
+    among = float(shares @ np.exp(-1 / (3 * np.exp(-0.8 * nodes))) / shares.sum())
+    profile = pd.DataFrame({"x": [0]})
+
+    def holds(model: Any, year: float, truth: float) -> int:
+        row = model.predict_survival(profile, at_years=[year]).table.iloc[0]
+        return int(row["ci_low"] <= truth <= row["ci_high"])
+
+    for _ in range(setting.replicates):
+        cluster = np.repeat(np.arange(40), 25)
+        zero, x = np.zeros(len(cluster), dtype=np.int64), generator.integers(0, 2, len(cluster))
+        life = 3 * YEAR * generator.exponential(1, len(cluster)) / np.exp(generator.normal(0, 0.8, 40))[cluster]
+        end = generator.uniform(0.5, 5, len(cluster)) * YEAR
+        exit_, event = np.ceil(np.minimum(life, end)).astype(np.int64), (life <= end).astype(np.int64)
+        for words in (right[0], wrong[0]):
+            more = {"cluster": cluster} if words == right[0] else {}
+            data = follow(zero, exit_, event, covariates=pd.DataFrame({"x": x}), **more)
+            count[words] += holds(fit_cox(data, ["x"]), 1, among)
+        size = 1_500
+        x = generator.integers(0, 2, size)
+        life, end = generator.exponential(8 * YEAR, size) / np.exp(LOG_RATIO * x), generator.uniform(1, 9, size) * YEAR
+        event = (life <= end).astype(np.int64)
+        chance = np.where(event == 1, 0.9, 0.3)
+        kept = generator.random(size) < chance
+        exit_, zero = np.ceil(np.minimum(life, end)).astype(np.int64)[kept], np.zeros(int(kept.sum()), dtype=np.int64)
+        for words in (right[1], wrong[1]):
+            # Of any unit: a weight of 1,000 is not a thousand persons.
+            more = {"weight": 1000 / chance[kept]} if words == right[1] else {}
+            data = follow(zero, exit_, event[kept], covariates=pd.DataFrame({"x": x[kept]}), **more)
+            count[words] += holds(fit_cox(data, ["x"]), 3, float(np.exp(-3 / 8)))
+    yield from told(count, wrong, setting.replicates)
+
+
 def subdistribution_ratios(setting: Setting) -> Iterator[Row]:
     """Cover a planted ratio of the subdistribution (the design of Fine and Gray), with late entry or none."""
     from epi.survival import fit_cox, fit_fine_gray
@@ -146,5 +186,6 @@ PROOFS: list[Proof] = [
     ("Hazard ratios: late entry", ratios_with_late_entry),
     ("Hazard ratios: clusters", ratios_with_clusters),
     ("Hazard ratios: weights", ratios_with_weights),
+    ("Predicted curves: clusters and weights", predicted_curves),
     ("Subdistribution hazard ratios: competing causes", subdistribution_ratios),
 ]
