@@ -2,7 +2,8 @@
 
 Residuals add up to nothing over those an estimate is made of. Where these lie in one cluster the cluster's sum is
 nothing too: a variance made of it is rounding, with limits of no width and p-values of nothing. The same holds for a
-ratio between values one of which lies in one cluster. Both are told apart here, for all estimators.
+ratio between values one of which lies in one cluster. So clusters are counted by what they know of a group or of a
+coefficient, for all estimators: the number in effect, below which there are no limits.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 FEW_CLUSTERS = 20
 """Clusters: normal limits over fewer are too narrow (of 5 they hold about 85 times in 100, of 20 about 93)."""
 LEAST_CLUSTERS = 4
+"""Clusters in effect with limits (Tipton, Psychol Methods 2015: on fewer degrees of freedom tests do not hold)."""
 LEAST_PERSONS = 2
+"""Persons in effect with limits, where weights make one of many."""
 SLACK = 1e-6
 """So that 4 clusters alike are 4."""
 DETERMINED = 0.9
