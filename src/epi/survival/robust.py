@@ -273,9 +273,12 @@ def lonely_terms(
     if data.cluster is None and data.weight is None:
         # Persons alike: each is one, however few have the event.
         return np.zeros(size, dtype=bool), []
-    each = np.stack([np.bincount(person, column, data.persons) for column in scores.T], axis=1)
     unit = np.zeros(data.persons, dtype=np.int64)
     unit[data.person] = data.clusters
+    if len(scores) == data.persons:
+        each, unit = scores, unit[person]
+    else:
+        each = np.stack([np.bincount(person, column, data.persons) for column in scores.T], axis=1)
     total = np.asarray(each.T @ each, dtype=np.float64)
     scale = np.sqrt(np.diag(total))
     alone = np.asarray(~(scale > 0))
