@@ -216,7 +216,7 @@ def _estimate(
     events = _chosen(counts, data, cause)
     heavy = _chosen_weight(counts, data, cause)
     jackknife = wants_robust(data, robust)
-    told = told_groups(data, numbers, len(labels)) if jackknife else np.ones(len(labels), dtype=bool)
+    told = told_groups(data, numbers, len(labels), robust=jackknife)
     parts = []
     for at, label in enumerate(labels):
         kept = np.flatnonzero(counts.left[at])

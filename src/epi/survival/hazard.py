@@ -158,7 +158,7 @@ def estimate_cumulative_hazard(
     counts, labels, numbers = count_groups(data, by)
     event = data.is_event(cause)
     at = slice(None) if cause is None else slice(data.cause_number(cause) - 1, data.cause_number(cause))
-    told = told_groups(data, numbers, len(labels)) if jackknife else np.ones(len(labels), dtype=bool)
+    told = told_groups(data, numbers, len(labels), robust=jackknife)
     parts = []
     for group, label in enumerate(labels):
         kept = np.flatnonzero(counts.left[group] | counts.events[group].any(axis=1))

@@ -226,7 +226,7 @@ def _estimate(
     _check_variance(data, variance)
     counts, labels, numbers = count_groups(data, by)
     jackknife = variance == "jackknife"
-    told = told_groups(data, numbers, len(labels)) if jackknife else np.ones(len(labels), dtype=bool)
+    told = told_groups(data, numbers, len(labels), robust=jackknife)
     parts = []
     for group, label in enumerate(labels):
         kept = np.flatnonzero(counts.left[group])

@@ -198,7 +198,7 @@ def estimate_smr(
         expected[rows] += hazard * step
     numbers, labels = split_groups(data, by)
     robust = data.weight is not None or data.cluster is not None
-    told = told_groups(data, numbers, len(labels)) if robust else np.ones(len(labels), dtype=bool)
+    told = told_groups(data, numbers, len(labels), robust=robust)
     rows_of, z = [], float(stats.norm.isf((1 - level) / 2))
     for at, label in enumerate(labels):
         inside = numbers == at

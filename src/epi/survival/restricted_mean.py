@@ -330,7 +330,7 @@ def _areas(
     event = whole.is_event(cause)
     clusters = int(whole.clusters.max()) + 1
     z = float(stats.norm.ppf(0.5 + level / 2))
-    told = told_groups(whole, numbers, len(labels)) if jackknife else np.ones(len(labels), dtype=bool)
+    told = told_groups(whole, numbers, len(labels), robust=jackknife)
     rows, faults, notes, variances, moves = [], [], [], [], []
     for group, label in enumerate(labels):
         kept = np.flatnonzero(counts.left[group])

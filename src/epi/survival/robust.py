@@ -106,8 +106,8 @@ def least_units(data: SurvivalData) -> int:
     return LEAST_CLUSTERS if data.cluster is not None else LEAST_PERSONS
 
 
-def told_groups(data: SurvivalData, numbers: NDArray[np.int64], size: int) -> NDArray[np.bool_]:
-    """Say of which groups a robust variance tells something.
+def told_groups(data: SurvivalData, numbers: NDArray[np.int64], size: int, *, robust: bool = True) -> NDArray[np.bool_]:
+    """Say of which groups the variance tells something.
 
     Parameters
     ----------
@@ -117,12 +117,16 @@ def told_groups(data: SurvivalData, numbers: NDArray[np.int64], size: int) -> ND
         Group of each row.
     size : int
         Number of groups.
+    robust : bool, optional
+        Whether the variance is; any other tells of each group.
 
     Returns
     -------
     numpy.ndarray of bool, shape (groups,)
         True where enough clusters have a part of the group's time.
     """
+    if not robust:
+        return np.ones(size, dtype=bool)
     return np.asarray(count_units(data, numbers, size) >= least_units(data) - SLACK)
 
 
